@@ -1,0 +1,55 @@
+"""pixlm: language models that read text as pixels.
+
+>>> from pixlm import TextRenderer
+>>> rendered = TextRenderer().render("Hello, world")
+
+``import pixlm`` loads neither torch nor transformers: every public name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+# name -> (module, extra it needs; None for the base install)
+_PUBLIC: dict[str, tuple[str, str | None]] = {
+    "TextRenderer": ("pixlm.rendering", None),
+    "Rendered": ("pixlm.rendering", None),
+    "PixelConfig": ("pixlm.models", "train"),
+    "PixelModel": ("pixlm.models", "train"),
+    "PixelEncoder": ("pixlm.models", "train"),
+    "PixelForPreTraining": ("pixlm.models", "train"),
+    "PixelForTokenClassification": ("pixlm.models", "train"),
+    "load": ("pixlm.inference", "train"),
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from pixlm.inference import load
+    from pixlm.models import PixelConfig, PixelEncoder, PixelForPreTraining, PixelForTokenClassification, PixelModel
+    from pixlm.rendering import Rendered, TextRenderer
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module, extra = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module 'pixlm' has no attribute {name!r}") from None
+    try:
+        value = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra is None or (error.name or "").split(".")[0] == "pixlm":
+            raise
+        raise ImportError(
+            f"pixlm.{name} needs the package {error.name!r}, which is not installed; "
+            f'install the "{extra}" extra: pip install "pixlm[{extra}]"'
+        ) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

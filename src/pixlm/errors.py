@@ -1,0 +1,20 @@
+"""What pixlm raises when a person, and not pixlm, has to change something.
+
+A :class:`UsageError` carries one line: what is wrong, where, and how to mend it. The command line prints that line and
+exits with 2, without a traceback. A :class:`RunError` is a failure at run time that is nobody's typing mistake (a full
+disk, a loss that is not a number); the command line prints it and exits with 1.
+"""
+
+from __future__ import annotations
+
+
+class PixlmError(Exception):
+    """Base of both; ``str(error)`` is one line fit for a terminal."""
+
+
+class UsageError(PixlmError, ValueError):
+    """Wrong use or bad input: a path, a value, a file. Exit code 2 on the command line."""
+
+
+class RunError(PixlmError, RuntimeError):
+    """A run that could not go on. Exit code 1 on the command line."""
