@@ -1,0 +1,80 @@
+"""Script runs: a line of text cut where its script changes (UAX #24), the way Pango 1.50 does it.
+
+The procedure is that of ICU's `uscript` run iterator, which Pango took over.
+"""
+
+from __future__ import annotations
+
+from pixlm.rendering.unicode.properties import SCRIPT
+
+#: Opening and closing characters that share a script, each opening one followed by its closing one.
+_PAIRS = "()<>[]{}«»‘’“”‹›〈〉《》「」『』【】〔〕〖〗〘〙〚〛"
+_PAIR_OF = {char: index // 2 for index, char in enumerate(_PAIRS)}
+_OPENING = frozenset(_PAIRS[::2])
+
+#: How many open pairs are remembered; when one more opens, all are forgotten.
+_STACK_DEPTH = 128
+
+_COMMON = "Zyyy"
+_NO_SCRIPT = frozenset((_COMMON, "Zinh", "Zzzz"))
+
+
+def script_runs(text: str) -> list[tuple[int, int, str]]:
+    """Runs of one script: (start, end, ISO 15924 tag), half-open code point offsets, covering the text.
+
+    Common, inherited and unassigned characters join the run they stand in; at the start of a line they take the script
+    of the first character that has one. A closing bracket or quotation mark takes the script that was current at the
+    matching opening one. A text without any script is one run "Zyyy". The empty text has no runs.
+    """
+    scripts = list(map(SCRIPT.__getitem__, text))
+    present = set(scripts) - _NO_SCRIPT
+    if len(present) < 2:
+        # The usual case needs no stack.
+        return [(0, len(text), present.pop() if present else _COMMON)] if text else []
+
+    runs: list[tuple[int, int, str]] = []
+    open_pairs: list[tuple[int, str]] = []
+    start = 0
+    current = _COMMON
+    # Pairs above this depth were opened in this run, before its script was known.
+    settled = 0
+    position = 0
+    while position < len(text):
+        char = text[position]
+        char_script = scripts[position]
+        pair = _PAIR_OF.get(char)
+        opens = char in _OPENING
+        if pair is not None:
+            if opens:
+                if len(open_pairs) >= _STACK_DEPTH:
+                    open_pairs.clear()
+                open_pairs.append((pair, current))
+            elif open_pairs:
+                while open_pairs and open_pairs[-1][0] != pair:
+                    open_pairs.pop()
+                settled = min(settled, len(open_pairs))
+                if open_pairs:
+                    char_script = open_pairs[-1][1]
+
+        if char_script not in _NO_SCRIPT:
+            if current in _NO_SCRIPT:
+                current = char_script
+                while settled < len(open_pairs):
+                    open_pairs[settled] = (open_pairs[settled][0], current)
+                    settled += 1
+            elif char_script != current:
+                # The character is looked at again as the first of the next run; an opening bracket has no script of
+                # its own and never comes here, so nothing is pushed twice.
+                runs.append((start, position, current))
+                start = position
+                current = _COMMON
+                settled = len(open_pairs)
+                continue
+
+        if pair is not None and not opens and open_pairs:
+            open_pairs.pop()
+            settled = min(settled, len(open_pairs))
+        position += 1
+
+    runs.append((start, len(text), current))
+    return runs
