@@ -36,6 +36,7 @@ def cut(text: str) -> list[tuple[str, str]]:
             "abc [где (漢] (字) x",
             [("abc [", "Latn"), ("где (", "Cyrl"), ("漢", "Hani"), ("] (", "Latn"), ("字", "Hani"), (") x", "Latn")],
         ),
+        ("漢（abc）字", [("漢（", "Hani"), ("abc", "Latn"), ("）字", "Hani")]),
         # Combining marks are inherited and stay with their base.
         ("e\u0301где\u0301", [("e\u0301", "Latn"), ("где\u0301", "Cyrl")]),
         ("かな漢字カナ", [("かな", "Hira"), ("漢字", "Hani"), ("カナ", "Kana")]),

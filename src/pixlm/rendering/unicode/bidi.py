@@ -6,7 +6,9 @@ made of nothing but directional controls: depth is capped at 125 and overflowing
 standard demands.
 
 Where the standard leaves freedom, FriBidi (as Pango 1.50 uses it) is followed: embedding controls and other characters
-that rule X9 removes get the level of the character before them.
+that rule X9 removes get the level of the character before them. Where Pango departs from the standard it is not
+followed: it skips the algorithm, and with it the inner levels, when embedding controls surround text of one direction
+only (the order on screen is the same); FriBidi 1.0.8 misses some marks on brackets and some first-strong isolates.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Script runs: a line of text cut where its script changes (UAX #24), the way Pango 1.50 does it.
 
-The procedure is that of ICU's `uscript` run iterator, which Pango took over.
+The procedure is that of ICU's `uscript` run iterator, which Pango took over. (Pango's itemizer moreover makes every tab
+and U+2028 an item of its own; that is not a matter of scripts and not done here.)
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 from pixlm.rendering.unicode.properties import SCRIPT
 
 #: Opening and closing characters that share a script, each opening one followed by its closing one.
-_PAIRS = "()<>[]{}«»‘’“”‹›〈〉《》「」『』【】〔〕〖〗〘〙〚〛"
+_PAIRS = (
+    "()[]{}<>«»‘’“”‹›⁅⁆⁽⁾₍₎⟦⟧⟨⟩⟪⟫⟬⟭⟮⟯⦃⦄⦅⦆⦇⦈⦉⦊⦋⦌⦍⦎⦏⦐⦑⦒⦓⦔⦕⦖⦗⦘⧼⧽⸂⸃⸄⸅⸉⸊⸌⸍⸜⸝⸠⸡⸢⸣⸤⸥⸦⸧⸨⸩"
+    "〈〉《》「」『』【】〔〕〖〗〘〙〚〛﹙﹚﹛﹜﹝﹞（）［］｛｝｟｠｢｣"
+)
 _PAIR_OF = {char: index // 2 for index, char in enumerate(_PAIRS)}
 _OPENING = frozenset(_PAIRS[::2])
 
