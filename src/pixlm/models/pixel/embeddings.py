@@ -1,0 +1,103 @@
+"""From pixels to the tokens of the encoder: [CLS, patches], with positions.
+
+Suffixes: B batch, N patches, K kept patches, D width, V values of a patch in the order of the projection (channel, row,
+column).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import initialization as init
+
+from pixlm.errors import UsageError
+
+from .config import PixelConfig
+from .patches import grid_of, unit_range, with_channels
+from .positions import positions_for, sincos_table
+
+
+class PatchEmbeddings(nn.Module):
+    """The patch projection. Its weights are stored as a convolution; with stride = kernel it is a matrix product."""
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__()
+        self.patch_size = config.patch_size
+        self.num_channels = config.num_channels
+        self.projection = nn.Conv2d(config.num_channels, config.hidden_size, config.patch_size, config.patch_size)
+
+    def cut(self, pixel_values: Tensor) -> Tensor:
+        """[B, C, H, W] -> patches [B, N, V] of the input's own type, before any arithmetic."""
+        if pixel_values.shape[1] > self.num_channels:
+            pixel_values = with_channels(pixel_values, self.num_channels)
+        rows, columns = grid_of(pixel_values, self.patch_size)
+        batch, channels = pixel_values.shape[:2]
+        image = pixel_values.reshape(batch, channels, rows, self.patch_size, columns, self.patch_size)
+        return image.permute(0, 2, 4, 1, 3, 5).reshape(batch, rows * columns, -1)
+
+    def forward(self, patches_BKV: Tensor) -> Tensor:
+        """[B, K, V] -> [B, K, D]. Grey patches for a colour model meet the sum of its weights over the channels."""
+        weight = self.projection.weight
+        if patches_BKV.shape[-1] < weight[0].numel():
+            weight = weight.sum(dim=1)
+        return F.linear(unit_range(patches_BKV, weight.dtype), weight.flatten(1), self.projection.bias)
+
+
+class PixelEmbeddings(nn.Module):
+    """Patch projection, CLS and position table; with ``use_mask_token`` also a token that stands in for patches."""
+
+    def __init__(self, config: PixelConfig, use_mask_token: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.cls_token = nn.Parameter(torch.empty(1, 1, config.hidden_size))
+        self.mask_token = nn.Parameter(torch.empty(1, 1, config.hidden_size)) if use_mask_token else None
+        self.patch_embeddings = PatchEmbeddings(config)
+        self.position_embeddings = nn.Parameter(torch.empty(1, config.num_patches + 1, config.hidden_size))
+
+    def forward(
+        self, pixel_values: Tensor, keep_ids: Tensor | None = None, bool_masked_pos: Tensor | None = None
+    ) -> Tensor:
+        """Tokens [B, 1 + K, D]: CLS, then the patches ``keep_ids`` [B, K] in that order (None: all N).
+
+        Positions are those in the image. Dropped patches are not projected at all.
+        """
+        grid = grid_of(pixel_values, self.config.patch_size)
+        positions = positions_for(self.position_embeddings, grid, self.config.extend_positions)
+        patches = self.patch_embeddings.cut(pixel_values)
+        patch_positions = positions[:, 1:]
+        if keep_ids is not None:
+            patches = patches[torch.arange(len(patches), device=patches.device)[:, None], keep_ids]
+            patch_positions = patch_positions[0][keep_ids]
+        embedded_BKD = self.patch_embeddings(patches)
+        if bool_masked_pos is not None:
+            if self.mask_token is None:
+                raise UsageError("bool_masked_pos needs a model made with use_mask_token=True")
+            embedded_BKD = torch.where(bool_masked_pos.bool()[..., None], self.mask_token, embedded_BKD)
+        cls_B1D = (self.cls_token + positions[:, :1]).expand(len(embedded_BKD), -1, -1)
+        return torch.cat([cls_B1D, embedded_BKD + patch_positions], dim=1)
+
+    def reset_parameters(self) -> None:
+        """CLS and mask token normal, positions sin-cos."""
+        std = self.config.initializer_range
+        init.normal_(self.cls_token, std=std)
+        if self.mask_token is not None:
+            init.normal_(self.mask_token, std=std)
+        reset_positions(self.position_embeddings)
+
+
+def reset_positions(table: nn.Parameter) -> None:
+    """Fill a position table [1, N + 1, D] with sin-cos rows, unless a checkpoint has just filled it."""
+    if not getattr(table, "_is_hf_initialized", False) and table.device.type != "meta":
+        init.copy_(table, sincos_table(table.shape[1] - 1, table.shape[2]).to(table))
+
+
+def reset_projection(projection: nn.Conv2d) -> None:
+    """As the published pre-training started: Xavier-uniform over (values, width), and torch's default bias."""
+    width, fan_in = projection.weight.flatten(1).shape
+    bound = math.sqrt(6 / (fan_in + width))
+    init.uniform_(projection.weight, -bound, bound)
+    assert projection.bias is not None
+    init.uniform_(projection.bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))

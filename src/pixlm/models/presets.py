@@ -1,0 +1,68 @@
+"""Named architectures for runs from scratch.
+
+>>> from pixlm.models import PixelForPreTraining, preset
+>>> model = PixelForPreTraining(preset("pixel-tiny"))
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pixlm.errors import UsageError
+
+from .pixel import PixelConfig
+
+# Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
+PRESETS: dict[str, dict[str, Any]] = {
+    # 112.3 M: the published model (Rust et al. 2023)
+    "pixel-base": {},
+    # 25.4 M: DeiT-small's encoder, a decoder in proportion
+    "pixel-small": {
+        "hidden_size": 384,
+        "num_attention_heads": 6,
+        "intermediate_size": 1536,
+        "decoder_hidden_size": 256,
+        "decoder_num_attention_heads": 8,
+        "decoder_num_hidden_layers": 4,
+        "decoder_intermediate_size": 1024,
+    },
+    # 3.3 M: trains on a CPU in hours
+    "pixel-tiny": {
+        "hidden_size": 192,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 3,
+        "intermediate_size": 768,
+        "decoder_hidden_size": 128,
+        "decoder_num_attention_heads": 4,
+        "decoder_num_hidden_layers": 2,
+        "decoder_intermediate_size": 512,
+        "num_channels": 1,
+    },
+    # 0.6 M: for demonstrations and tests, minutes on a CPU
+    "pixel-nano": {
+        "hidden_size": 128,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 384,
+        "decoder_hidden_size": 64,
+        "decoder_num_attention_heads": 4,
+        "decoder_num_hidden_layers": 1,
+        "decoder_intermediate_size": 192,
+        "image_size": (16, 256 * 16),
+        "num_channels": 1,
+    },
+}
+
+
+def preset(name: str, **overrides: Any) -> PixelConfig:
+    """The configuration called ``name``, with fields replaced by ``overrides``.
+
+    Raises:
+        UsageError: there is no such preset; the message lists them.
+    """
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UsageError(f"no preset named {name!r}: choose one of {', '.join(PRESETS)}{hint}")
+    return PixelConfig(**{**PRESETS[name], **overrides})
