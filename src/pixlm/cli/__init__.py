@@ -1,0 +1,83 @@
+"""The command line: one thin module per verb, imported when the verb is used.
+
+Exit codes: 0 done; 2 wrong use or bad input, with one line that says what, where and how to mend it; 1 failed at run
+time. A user's mistake never shows a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+
+import pixlm
+from pixlm.errors import RunError, UsageError
+
+# verb -> (module, extra it needs, one line of help)
+VERBS: dict[str, tuple[str, str | None, str]] = {
+    "render": ("pixlm.cli.render", None, "draw text to a PNG, with the patch grid on request"),
+    "pretrain": ("pixlm.cli.pretrain", "train", "pretrain a masked model on plain text"),
+    "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task: pos"),
+    "evaluate": ("pixlm.cli.evaluate", "train", "score a fine-tuned model on a split"),
+    "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
+    "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
+    "doctor": ("pixlm.cli.doctor", None, "versions, fonts, coverage, threads, and what to install for what is missing"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    verb, *rest = arguments
+    if verb in ("-V", "--version", "version"):
+        print(f"pixlm {pixlm.__version__}")
+        return 0
+    try:
+        return _run(verb, rest)
+    except UsageError as error:
+        return _fail(str(error), 2)
+    except RunError as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        # A full disk, a folder without permission: nobody's bug, and the message of the system says which file.
+        return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    if verb not in VERBS:
+        close = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"verbs: {', '.join(VERBS)}"
+        raise UsageError(f"no verb {verb!r}; {hint}")
+    module, extra, _ = VERBS[verb]
+    try:
+        command = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if extra is None or (error.name or "").split(".")[0] == "pixlm":
+            raise
+        raise UsageError(
+            f'pixlm {verb} needs {error.name}, which is not installed: pip install "pixlm[{extra}]"'
+        ) from None
+    return int(command.main(arguments) or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"pixlm: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:{width}}  {help}" for verb, (_, _, help) in VERBS.items())
+    return (
+        f"pixlm {pixlm.__version__}: language models that read text as pixels\n\nusage: pixlm VERB ...\n\n{verbs}\n\n"
+        "pixlm VERB --help tells all about one of them."
+    )

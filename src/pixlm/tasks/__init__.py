@@ -1,0 +1,20 @@
+"""What is learnt: one module per family of tasks, and the pretraining objectives.
+
+``find_task(name)`` gives a task by its command-line name. A new data set is a new declaration in :data:`TASKS`.
+"""
+
+from __future__ import annotations
+
+from pixlm.errors import UsageError
+from pixlm.tasks.base import Task
+from pixlm.tasks.word_labelling import POS
+
+TASKS: dict[str, Task] = {task.name: task for task in (POS,)}
+
+
+def find_task(name: str) -> Task:
+    """The task called ``name``; UsageError with the known names otherwise."""
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise UsageError(f"no task {name!r}; tasks: {', '.join(TASKS)}") from None

@@ -1,0 +1,1 @@
+"""How it is learnt: run configurations, the runner on transformers' Trainer, checkpoints."""

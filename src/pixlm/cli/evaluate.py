@@ -1,0 +1,44 @@
+"""`pixlm evaluate TASK --model RUN --data FOLDER [--split test]`"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pixlm.cli.parse import parse, take_name
+from pixlm.cli.report import print_results
+from pixlm.errors import UsageError
+from pixlm.tasks import TASKS, find_task
+from pixlm.training.config import DataConfig
+from pixlm.training.finetune import evaluate_model
+
+
+@dataclass
+class Evaluate:
+    """Score a fine-tuned model."""
+
+    model: str = ""
+    """Folder of a run, or hub id."""
+    output: str | None = None
+    """Folder for metrics.json and predictions; not given: only print."""
+    split: str = "test"
+    """Which split: train, dev or test."""
+    batch_size: int = 32
+    """Examples per forward pass."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Where the data is."""
+
+
+def main(arguments: list[str]) -> int:
+    """Evaluate and print the scores."""
+    name, rest = take_name("evaluate", arguments, "task", list(TASKS))
+    find_task(name)
+    args = parse(Evaluate, f"evaluate {name}", "Score a fine-tuned model on a split.", rest, default=Evaluate())
+    if not args.model:
+        raise UsageError("no model given; name the folder of a run with --model")
+    if args.split not in ("train", "dev", "test"):
+        raise UsageError(f"--split {args.split}: choose train, dev or test")
+    output = Path(args.output).expanduser() if args.output else None
+    scores = evaluate_model(name, args.model, args.data, args.split, output, batch_size=args.batch_size)
+    print_results({args.split: scores}, args.output)
+    return 0

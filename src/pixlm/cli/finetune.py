@@ -1,0 +1,18 @@
+"""`pixlm finetune TASK --model MODEL --data FOLDER --output DIR`"""
+
+from __future__ import annotations
+
+from pixlm.cli.parse import parse_run, take_name
+from pixlm.cli.report import print_results
+from pixlm.tasks import TASKS, find_task
+from pixlm.training.config import FinetuneConfig
+from pixlm.training.finetune import finetune
+
+
+def main(arguments: list[str]) -> int:
+    """Fine-tune and print the scores."""
+    name, rest = take_name("finetune", arguments, "task", list(TASKS))
+    find_task(name)
+    config = parse_run(FinetuneConfig, f"finetune {name}", f"Fine-tune a model on the task {name}.", rest)
+    print_results(finetune(name, config), config.output)
+    return 0

@@ -1,0 +1,66 @@
+"""Flags to typed configurations: defaults, then --config FILE, then dotted flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import tyro
+
+from pixlm.errors import UsageError
+
+Config = TypeVar("Config")
+
+
+def parse(
+    kind: type[Config], verb: str, description: str, arguments: list[str], *, default: Config | None = None
+) -> Config:
+    """Parse ``arguments`` into ``kind``. ``--help`` prints and exits with 0; a wrong flag prints why and exits with 2."""
+    base = {} if default is None else {"default": default}
+    parsed = tyro.cli(kind, args=arguments, prog=f"pixlm {verb}", description=description, **base)  # type: ignore[call-overload]
+    return cast(Config, parsed)
+
+
+def parse_run(kind: type[Any], verb: str, description: str, arguments: list[str]) -> Any:
+    """A training run's configuration, with ``--config FILE`` as the base of the flags.
+
+    Raises UsageError for a file that cannot be read or does not fit, and where no model is named.
+    """
+    from pixlm.training.config import from_yaml
+
+    rest, path = _take(arguments, "--config")
+    base = kind() if path is None else from_yaml(Path(path).expanduser(), kind, verb)
+    text = f"{description}\n\n--config FILE reads settings from a YAML file; flags win over it."
+    config = parse(kind, verb, text, rest, default=base)
+    if not config.model:
+        raise UsageError("no model given; name a folder, a hub id or an architecture with --model")
+    return config
+
+
+def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
+    """(arguments without ``flag`` and its value, the value)."""
+    rest: list[str] = []
+    value: str | None = None
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument == flag:
+            value = next(remaining, None)
+            if value is None:
+                raise UsageError(f"{flag} needs a file name")
+        elif argument.startswith(f"{flag}="):
+            value = argument.partition("=")[2]
+        else:
+            rest.append(argument)
+    return rest, value
+
+
+def take_name(verb: str, arguments: list[str], what: str, known: list[str]) -> tuple[str, list[str]]:
+    """The first argument, a name such as a task's, and the rest.
+
+    Raises UsageError that lists the ``known`` names if it is missing.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return arguments[0], arguments[1:]
+    if any(argument in ("-h", "--help") for argument in arguments):
+        return known[0], arguments
+    raise UsageError(f"pixlm {verb} needs a {what} first: {', '.join(known)}")

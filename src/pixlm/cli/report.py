@@ -1,0 +1,26 @@
+"""Scores as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_results(results: Mapping[str, Mapping[str, float]], output: str | None) -> None:
+    """One row a split; counts without decimals."""
+    if results:
+        names = list(dict.fromkeys(name for row in results.values() for name in row))
+        table = Table("split", *(name.replace("_", " ") for name in names))
+        for split, row in results.items():
+            table.add_row(split, *(_cell(row.get(name)) for name in names))
+        Console().print(table)
+    if output:
+        print(f"written to {output}")
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:d}" if isinstance(value, int) else f"{value:.4f}"

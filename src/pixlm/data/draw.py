@@ -1,0 +1,36 @@
+"""One visit to one example: the unit that samplers yield, data sets look up and randomness is a function of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Draw(NamedTuple):
+    """Example ``index``, visited in pass ``epoch`` over the data."""
+
+    epoch: int
+    index: int
+
+
+class Drawn(NamedTuple):
+    """An example together with the draw that asked for it."""
+
+    draw: Draw
+    example: Any
+
+
+class DrawnDataset:
+    """A map-style view of ``examples`` that is indexed by :class:`Draw`, so that collators know (epoch, index).
+
+    It holds no state of its own: worker processes need not be told which epoch it is.
+    """
+
+    def __init__(self, examples: Sequence[Any]):
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, draw: Draw) -> Drawn:
+        return Drawn(draw, self.examples[draw.index])

@@ -1,0 +1,134 @@
+"""The seam between text and models: an :class:`InputEncoder` turns an example's text into the units a model reads.
+
+Tasks see units, word starts and offsets, and never ask whether the model reads pixels or tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pixlm.data.sampler import width_for
+from pixlm.errors import UsageError
+from pixlm.rendering import Rendered, TextRenderer
+
+Text = str | tuple[str, str] | list[str]
+"""What can be encoded: a text, a pair of texts, or a list of words."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One text as units (patches, tokens), without padding.
+
+    units: arrays whose meaning is the encoder's own; length: units used, separators included: what attention sees.
+    word_starts: the first unit of each word that fitted, plus the unit after the last one (word lists only).
+    offsets: (start, end) in code points per unit, half-open, (0, 0) at separators (when asked for).
+    lost: words (word lists) or characters (texts) that did not fit.
+    """
+
+    units: dict[str, np.ndarray]
+    length: int
+    word_starts: Sequence[int] | None
+    offsets: Sequence[tuple[int, int]] | None
+    lost: int
+
+
+class InputEncoder(ABC):
+    """Text to units to padded batches, for one model family."""
+
+    max_length: int
+
+    @abstractmethod
+    def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
+        """Encode one text; ``offsets`` asks for the mapping back to characters."""
+
+    @abstractmethod
+    def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
+        """Stack to model inputs of ``width`` units, ``attention_mask`` [B, width] among them."""
+
+    @abstractmethod
+    def measure(self, text: Text) -> float:
+        """About how many units ``text`` takes, without separators, cheaply: for sorting and packing, not truncation."""
+
+    @abstractmethod
+    def save_pretrained(self, folder: Path) -> None:
+        """Write what is needed to make this encoder again beside a model."""
+
+    def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
+        """Pad to the narrowest of the few batch widths that holds every row."""
+        return self.pad(encoded, width_for(max(row.length for row in encoded), self.max_length))
+
+
+class RenderedText(InputEncoder):
+    """Text drawn to patches by a :class:`~pixlm.TextRenderer`.
+
+    Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width].
+    """
+
+    def __init__(self, renderer: TextRenderer):
+        self.renderer = renderer
+        self.max_length = renderer.max_seq_length
+        self._advances: dict[str, int] = {}
+
+    def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
+        rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
+        return Encoded(
+            units={"pixel_values": rendered.pixel_values},
+            length=min(rendered.num_text_patches + 1, self.max_length),
+            word_starts=rendered.word_starts,
+            offsets=rendered.offset_mapping,
+            lost=_lost(rendered),
+        )
+
+    def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
+        side = self.renderer.pixels_per_patch
+        channels = 3 if self.renderer.rgb else 1
+        pixels = np.full((len(encoded), channels, side, side * width), 255, np.uint8)
+        mask = np.zeros((len(encoded), width), np.uint8)
+        for row, one in enumerate(encoded):
+            image = one.units["pixel_values"]
+            image = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+            pixels[row, :, :, : image.shape[-1]] = image
+            mask[row, : one.length] = 1
+        return {"pixel_values": pixels, "attention_mask": mask}
+
+    def measure(self, text: Text) -> float:
+        """Patches by the sum of each character's own advance: no shaping, a dictionary look-up a character."""
+        side = self.renderer.pixels_per_patch
+        if isinstance(text, str):
+            return self._advance(text) / side
+        if isinstance(text, tuple):
+            return sum(math.ceil(self._advance(part) / side) + 1 for part in text)
+        return sum(math.ceil((self._advance(word) + self._advance(" ")) / side) for word in text)
+
+    def _advance(self, text: str) -> int:
+        known = self._advances
+        total = 0
+        for character in text:
+            advance = known.get(character)
+            if advance is None:
+                advance = known[character] = self.renderer.text_width(character)
+            total += advance
+        return total
+
+    def save_pretrained(self, folder: Path) -> None:
+        self.renderer.save_pretrained(folder)
+
+
+def _lost(rendered: Rendered) -> int:
+    return rendered.lost if isinstance(rendered.lost, int) else len(rendered.lost)
+
+
+_PIXEL_FAMILIES = ("pixel", "vit_mae", "ernie-pixel")
+
+
+def encoder_for(model_type: str, renderer: TextRenderer) -> InputEncoder:
+    """The encoder for a model's ``config.model_type``."""
+    if model_type in _PIXEL_FAMILIES:
+        return RenderedText(renderer)
+    raise UsageError(f"no text encoder for models of type {model_type!r}; known types: {', '.join(_PIXEL_FAMILIES)}")

@@ -1,0 +1,105 @@
+"""Which examples make up which batch: a pure function of (seed, step).
+
+A run of S optimizer steps is one sequence of S * accumulation micro-batches. Resuming is skipping: nothing has to be
+read, and no sampler state is stored.
+
+Rows of similar length come together (bucketing), so that padding to the longest row of a batch costs little, and batch
+widths come from a short list (:func:`widths`), so that ``torch.compile`` and the allocator see few shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pixlm.data.draw import Draw
+
+# Batches are cut from stretches of this many batches, sorted by length inside. Longer stretches pad less but make the
+# batches of one stretch less random; at 50 the padding left over is a few per cent.
+_STRETCH = 50
+
+
+def widths(max_length: int) -> list[int]:
+    """The batch widths in use up to ``max_length``: one less than multiples of 32, then of 64, and ``max_length``.
+
+    One less, because the model adds its class token. [31, 63, 95, 127, 191, 255, ...]
+    """
+    candidates = [*range(31, min(max_length, 128), 32), *range(191, max_length, 64)]
+    return [width for width in candidates if width < max_length] + [max_length]
+
+
+def width_for(length: int, max_length: int) -> int:
+    """The smallest width of :func:`widths` that holds ``length`` units."""
+    return next(width for width in widths(max_length) if width >= min(length, max_length))
+
+
+class BatchSampler:
+    """All micro-batches of a training run, for one of ``world`` processes.
+
+    Each epoch visits every example once. The last batch of an epoch is filled up from the epoch's beginning, so that
+    every batch has ``batch_size`` examples and every process the same number of them.
+
+    lengths: expected units of every example (only their order matters); seed: shuffles; batch_size: examples per
+    optimizer step over all processes, a multiple of ``world * micro_batch_size``; steps: optimizer steps of the run.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        *,
+        batch_size: int,
+        micro_batch_size: int,
+        steps: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        assert batch_size % (world * micro_batch_size) == 0, (batch_size, world, micro_batch_size)
+        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self.batch_size = batch_size
+        self.micro_batch_size = micro_batch_size
+        self.steps = steps
+        self.seed = seed
+        self.rank = rank
+        self.world = world
+        self.batches_per_epoch = max(1, -(-len(self.lengths) // batch_size))
+        self.accumulation = batch_size // (world * micro_batch_size)
+
+    def __len__(self) -> int:
+        return self.steps * self.accumulation
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for epoch in range(-(-self.steps // self.batches_per_epoch)):
+            left = self.steps - epoch * self.batches_per_epoch
+            for batch in self.epoch_batches(epoch)[:left]:
+                # Taking every world-th row keeps the lengths of the processes' shares alike.
+                share = batch[self.rank :: self.world]
+                for start in range(0, len(share), self.micro_batch_size):
+                    yield [Draw(epoch, int(index)) for index in share[start : start + self.micro_batch_size]]
+
+    def epoch_batches(self, epoch: int) -> np.ndarray:
+        """Example indices [batches_per_epoch, batch_size] of one epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.lengths))
+        order = np.resize(order, self.batches_per_epoch * self.batch_size)
+        stretch = _STRETCH * self.batch_size
+        for start in range(0, len(order), stretch):
+            part = order[start : start + stretch]
+            order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]
+        return rng.permutation(order.reshape(-1, self.batch_size), axis=0)
+
+
+class SequentialBatchSampler:
+    """Every example once, longest first (so that running out of memory shows at once), for one of ``world`` processes."""
+
+    def __init__(self, lengths: np.ndarray, *, batch_size: int, rank: int = 0, world: int = 1):
+        self.order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")[rank::world]
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for start in range(0, len(self.order), self.batch_size):
+            yield [Draw(0, int(index)) for index in self.order[start : start + self.batch_size]]

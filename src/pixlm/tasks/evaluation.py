@@ -1,0 +1,84 @@
+"""Going over a split once: the loss, and predictions reduced batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from pixlm.data.draw import DrawnDataset
+from pixlm.data.sampler import SequentialBatchSampler
+from pixlm.tasks.objective import Batch, Loss, Objective
+
+Reduce = Callable[[Any, Batch], list[Any]]
+
+
+@dataclass
+class Evaluation:
+    """loss: mean over what the objective counts, None if nothing was countable; predictions: in the split's order."""
+
+    examples: int
+    loss: float | None
+    predictions: list[Any] = field(repr=False)
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on ``device``."""
+    return {
+        name: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for name, value in batch.items()
+    }
+
+
+def evaluate(
+    model: torch.nn.Module,
+    objective: Objective,
+    examples: Sequence[Any],
+    lengths: np.ndarray,
+    *,
+    reduce: Reduce | None = None,
+    batch_size: int = 32,
+    workers: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Run ``model`` over ``examples`` without gradients.
+
+    Under ``torch.distributed`` every process takes its share and all get the whole result. ``on_batch`` is told the
+    number of examples done after each batch.
+    """
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
+    loader: DataLoader[Any] = DataLoader(
+        DrawnDataset(examples),  # type: ignore[arg-type]
+        batch_sampler=SequentialBatchSampler(lengths, batch_size=batch_size, rank=rank, world=world),  # type: ignore[arg-type]
+        collate_fn=objective.collate,
+        num_workers=workers,
+        # Without a generator of its own the loader would draw from the global one, and evaluating during training
+        # would change the training that follows.
+        generator=torch.Generator(),
+    )
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    total, count, predictions = 0.0, 0, []
+    with torch.inference_mode():
+        for cpu_batch in loader:
+            batch = to_device(cpu_batch, device)
+            loss: Loss = objective.loss(model, batch)
+            if int(loss.count):
+                total, count = total + float(loss.sum), count + int(loss.count)
+            if reduce is not None:
+                predictions += reduce(loss.outputs, batch)
+            if on_batch is not None:
+                on_batch(len(batch["drawn"]))
+    model.train(was_training)
+    if world > 1:
+        shares: list[Any] = [None] * world
+        torch.distributed.all_gather_object(shares, (total, count, predictions))
+        total, count = sum(share[0] for share in shares), sum(share[1] for share in shares)
+        predictions = [prediction for share in shares for prediction in share[2]]
+    predictions.sort(key=lambda prediction: prediction.index)
+    return Evaluation(len(examples), total / count if count else None, predictions)

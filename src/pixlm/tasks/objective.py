@@ -1,0 +1,43 @@
+"""The seam between data and the runner: what a batch is, and what its loss is.
+
+An objective's loss is a **sum** together with the **count** it is to be divided by. The runner divides by the count over
+all accumulation steps and processes, so that one process, many processes and accumulated batches give the same gradient.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from pixlm.data.draw import Drawn
+
+Batch = dict[str, Any]
+"""Tensors by name, ``"count"`` (0-dimensional, int64) and ``"drawn"`` (the examples behind the rows) among them."""
+
+
+class Loss(NamedTuple):
+    """sum: 0-dimensional, with gradient; count: what it is to be divided by; outputs: the model's own."""
+
+    sum: torch.Tensor
+    count: torch.Tensor
+    outputs: Any
+
+
+class Objective(ABC):
+    """A collator and a loss."""
+
+    @abstractmethod
+    def collate(self, drawn: Sequence[Drawn]) -> Batch:
+        """Make a batch; all randomness comes from the draws. Runs in data-loader workers."""
+
+    @abstractmethod
+    def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
+        """Run the model on a batch that is on the model's device."""
+
+
+def to_tensors(arrays: dict[str, Any]) -> Batch:
+    """numpy arrays to tensors that share their memory."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -1,0 +1,59 @@
+"""The model card of a run: README.md with the command, the data, the renderer's fingerprint and the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+import pixlm
+from pixlm import files
+from pixlm.rendering import TextRenderer
+from pixlm.training.config import RunConfig, to_yaml
+
+
+def write_card(
+    folder: Path,
+    config: RunConfig,
+    command: str,
+    renderer: TextRenderer,
+    results: Mapping[str, Mapping[str, float]],
+    sources: Mapping[str, tuple[Path, ...]],
+) -> None:
+    """Write ``folder/README.md``; ``sources`` are the files of each split."""
+    head = yaml.safe_dump({"library_name": "pixlm", "tags": ["pixel", "text-as-pixels"], "base_model": config.model})
+    lines = [
+        "---",
+        head.rstrip(),
+        "---",
+        f"# {folder.name}",
+        "",
+        f"Made by `pixlm {command}` (pixlm {pixlm.__version__}) from `{config.model}`. Load it with",
+        "",
+        "```python",
+        "import pixlm",
+        f'model = pixlm.load("{folder.name}")',
+        "```",
+        "",
+        "## Data",
+        "",
+        "| split | file | bytes | SHA-256 |",
+        "|---|---|---|---|",
+        *(
+            f"| {split} | {path.name} | {path.stat().st_size} | `{files.sha256(path)}` |"
+            for split, paths in sources.items()
+            for path in paths
+        ),
+        "",
+        "## Results",
+        "",
+    ]
+    if results:
+        lines += ["| split | score | value |", "|---|---|---|"]
+        lines += [f"| {split} | {name} | {value:.6g} |" for split, row in results.items() for name, value in row.items()]
+    else:
+        lines += ["No dev or test split was given."]
+    lines += ["", "## Renderer", "", "```yaml", yaml.safe_dump(renderer.fingerprint, sort_keys=True).rstrip(), "```", ""]
+    lines += ["## Configuration", "", "```yaml", to_yaml(config).rstrip(), "```", ""]
+    files.write_text(folder / "README.md", "\n".join(lines))

@@ -1,0 +1,269 @@
+"""What a run is made of: typed dataclasses, read from YAML, overridden by dotted flags, written back as run.yaml.
+
+The first line of a field's docstring is its help on the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tyro
+import yaml
+
+from pixlm.errors import UsageError
+
+Config = TypeVar("Config")
+
+
+@dataclass
+class DataConfig:
+    """Where the data is."""
+
+    path: Annotated[str | None, tyro.conf.arg(name="data", prefix_name=False)] = None
+    """Folder with the splits under their native names, or one file to train on."""
+    train: str | None = None
+    """File of the train split."""
+    dev: str | None = None
+    """File of the dev split."""
+    test: str | None = None
+    """File of the test split."""
+
+
+@dataclass
+class TextConfig(DataConfig):
+    """Where the text is: UTF-8 files, an empty line between documents."""
+
+    min_patches: int = 0
+    """Leave out blocks of text of fewer patches (PIXEL: 22)."""
+
+
+@dataclass
+class RenderConfig:
+    """How text is drawn. What is not given comes from the model, or is the renderer's default."""
+
+    strategy: str | None = None
+    """How text becomes patches, for example continuous."""
+    max_seq_length: int | None = None
+    """Patches per sequence."""
+    font: str | None = None
+    """Font file."""
+    fallback_fonts: tuple[str, ...] | None = None
+    """Font files for characters that the font lacks, in order."""
+    rgb: bool | None = None
+    """Three colour channels instead of grey."""
+    compat: str | None = None
+    """Whose renderer to reproduce: pixel, pixel-m4 or pixelgpt."""
+
+    def overrides(self) -> dict[str, Any]:
+        """The given settings as keywords of TextRenderer."""
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if "font" in given:
+            given["font_file"] = given.pop("font")
+        return given
+
+
+@dataclass
+class MaskConfig:
+    """Which patches are removed in pretraining."""
+
+    ratio: float = 0.25
+    """Share of the patches that is removed."""
+    spans: bool = True
+    """Remove runs of patches; otherwise single patches."""
+    max_span: int = 6
+    """Longest run."""
+    span_weights: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+    """Cumulative weights of the lengths 1, 2, ..."""
+    spacing: int | None = None
+    """Free patches on both sides of a run; not given: as many as the run is long."""
+    flavour: Literal["pixel", "pixel-m4"] = "pixel-m4"
+    """Whose way of drawing spans: pixel keeps one inside the text, pixel-m4 starts each there."""
+
+
+@dataclass
+class TrainConfig:
+    """Optimisation, checkpoints and evaluation."""
+
+    learning_rate: float = 5e-5
+    """Highest learning rate."""
+    min_learning_rate: float = 0.0
+    """Learning rate at the end."""
+    warmup: float = 0.1
+    """Steps of linear warm-up: a share of all steps below 1, a number of steps from 1 on."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls after the warm-up."""
+    batch_size: int = 32
+    """Examples per optimizer step, over all processes and accumulation steps."""
+    micro_batch_size: int | None = None
+    """Examples per forward pass and process; smaller ones are accumulated. Not given: all at once."""
+    epochs: float = 10.0
+    """Passes over the train split, when max-steps is not given."""
+    max_steps: int | None = None
+    """Optimizer steps."""
+    weight_decay: float = 0.0
+    """Weight decay of everything but biases and layer norms."""
+    adam_betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of AdamW's moments."""
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    dropout: float | None = None
+    """Dropout of hidden states and attention; not given: the model's."""
+    eval_steps: int | None = None
+    """Steps between evaluations on dev; not given: one pass over the train split."""
+    save_steps: int | None = None
+    """Steps between checkpoints; not given: as eval-steps."""
+    keep_checkpoints: int = 2
+    """Newest checkpoints to keep, besides the best one."""
+    patience: int | None = None
+    """Stop after this many evaluations without a better score."""
+    log_steps: int = 10
+    """Steps between lines of log.jsonl."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Arithmetic; auto: bf16 on GPUs that have it, else fp32."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass, to save memory."""
+    compile: bool = False
+    """Compile the model with torch.compile."""
+    workers: int = 0
+    """Processes that render and collate batches."""
+    eval_batch_size: int | None = None
+    """Examples per forward pass in evaluation; not given: the micro-batch size."""
+    report_to: tuple[str, ...] = ()
+    """Trackers besides log.jsonl: tensorboard, trackio, wandb."""
+
+
+@dataclass
+class RunConfig:
+    """A run that writes to an output folder."""
+
+    model: str = ""
+    """Folder, hub id, or the name of an architecture to start from scratch (pixel-base, pixel-tiny, ...)."""
+    output: str = ""
+    """Folder for checkpoints, log, metrics and the trained model."""
+    seed: int = 42
+    """Every random choice of the run follows from it."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """Optimisation, checkpoints and evaluation."""
+    render: RenderConfig = field(default_factory=RenderConfig)
+    """How text is drawn."""
+
+
+@dataclass
+class FinetuneConfig(RunConfig):
+    """Fine-tune a model on a task."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """Where the data is."""
+
+
+@dataclass
+class PretrainConfig(RunConfig):
+    """Pretrain a masked model on plain text."""
+
+    data: TextConfig = field(default_factory=TextConfig)
+    """Where the text is."""
+    mask: MaskConfig = field(default_factory=MaskConfig)
+    """Which patches are removed."""
+    # PIXEL's published recipe (paper, appendix), as far as it does not depend on the size of the cluster.
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            learning_rate=1.5e-4,
+            min_learning_rate=1e-5,
+            warmup=0.05,
+            schedule="cosine",
+            batch_size=256,
+            weight_decay=0.05,
+            epochs=1,
+        )
+    )
+    """Optimisation, checkpoints and evaluation."""
+
+
+def to_dict(config: Any) -> Any:
+    """A configuration as plain dictionaries, lists and scalars."""
+    if dataclasses.is_dataclass(config):
+        return {item.name: to_dict(getattr(config, item.name)) for item in dataclasses.fields(config)}
+    if isinstance(config, tuple | list):
+        return [to_dict(item) for item in config]
+    return config
+
+
+def to_yaml(config: Any) -> str:
+    """A configuration as YAML that :func:`from_yaml` reads back."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
+
+
+def from_yaml(path: Path, kind: type[Config]) -> Config:
+    """Read a configuration file over the defaults of ``kind``.
+
+    Raises UsageError naming the file and the key for unknown keys and values of the wrong type.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file (--config)") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a folder, not a YAML file (--config)") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:160]}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: holds no settings; write lines such as 'seed: 42'")
+    return from_dict(value, kind(), str(path))
+
+
+def from_dict(values: dict[str, Any], base: Config, where: str, prefix: str = "") -> Config:
+    """``base`` with the given values set, nested; ``where`` names their source in errors."""
+    hints = typing.get_type_hints(type(base))
+    names = [item.name for item in dataclasses.fields(base)]  # type: ignore[arg-type]
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {prefix}{close[0]}?" if close else f"; known: {', '.join(names)}"
+            raise UsageError(f"{where}: unknown setting {prefix}{key}{hint}")
+        current = getattr(base, name)
+        if dataclasses.is_dataclass(current):
+            if isinstance(value, str) and name == "data":
+                value = {"path": value}
+            if not isinstance(value, dict):
+                raise UsageError(f"{where}: {prefix}{key} is a group of settings, not {value!r}")
+            changes[name] = from_dict(value, current, where, f"{prefix}{key}.")
+        else:
+            changes[name] = _convert(value, hints[name], where, f"{prefix}{key}")
+    return dataclasses.replace(base, **changes)  # type: ignore[type-var]
+
+
+def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _convert(value, arguments[0], where, name)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        return _convert(value, next(kind for kind in arguments if kind is not type(None)), where, name)
+    if origin is tuple and isinstance(value, list | tuple):
+        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        if len(kinds) == len(value):
+            return tuple(_convert(item, kind, where, name) for item, kind in zip(value, kinds, strict=True))
+    if origin is Literal and value in arguments:
+        return value
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint is float and not isinstance(value, bool):
+        try:  # YAML reads 1e-4 as text
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    if hint is str and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    wanted = f"one of {', '.join(map(str, arguments))}" if origin is Literal else getattr(hint, "__name__", str(hint))
+    raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")

@@ -1,0 +1,132 @@
+"""Fine-tuning: `pixlm finetune TASK --model MODEL --data FOLDER --output DIR`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pixlm import files, hub
+from pixlm.data import splits
+from pixlm.data.encoders import encoder_for
+from pixlm.tasks import find_task
+from pixlm.tasks.base import Task
+from pixlm.tasks.evaluation import Evaluation, evaluate
+from pixlm.training.card import write_card
+from pixlm.training.config import DataConfig, FinetuneConfig
+from pixlm.training.launch import Split, seed_everything, set_dropout, train
+from pixlm.training.output import METRICS, prepare
+
+
+def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, float]]:
+    """Fine-tune a model on a task; writes the output folder and returns what is in its metrics.json.
+
+    Raises UsageError for bad input, RunError for an interrupted or failed run.
+    """
+    task = find_task(task_name)
+    data = sources(task, config.data)
+    examples = {"train": task.read(splits.require(data, "train"))}
+    for split in ("dev", "test"):
+        if data.get(split):
+            examples[split] = task.read(data.get(split))
+    output = prepare(config, f"finetune {task.name}")
+    for note in output.notes:
+        print(note)
+    seed_everything(config.seed)
+    labels = task.labels(examples["train"])
+    renderer = hub.load_renderer(config.model, **config.render.overrides())
+    model_config = hub.load_config(config.model, **task.config_for(labels))
+    set_dropout(model_config, config.train.dropout)
+    model = hub.load_model(config.model, task.head(model_config.model_type), config=model_config)
+    encoder = encoder_for(model_config.model_type, renderer)
+    objective = task.objective(encoder, labels)
+    parts = {name: Split(rows, task.lengths(rows, encoder)) for name, rows in examples.items()}
+    reduce = functools.partial(task.reduce, labels=labels)
+    train(
+        config,
+        output,
+        model,
+        title=f"finetune {task.name}",
+        objective=objective,
+        encoder=encoder,
+        train_split=parts["train"],
+        dev_split=parts.get("dev"),
+        reduce=reduce,
+        metrics=functools.partial(scores, task),
+        metric=task.metric,
+        higher_is_better=True,
+    )
+    hub.save(output.folder, model, renderer)
+    results: dict[str, dict[str, float]] = {}
+    for name in ("dev", "test"):
+        if name in parts:
+            evaluation = evaluate(
+                model,
+                objective,
+                parts[name].examples,
+                parts[name].lengths,
+                reduce=reduce,
+                batch_size=config.train.eval_batch_size or config.train.micro_batch_size or config.train.batch_size,
+            )
+            results[name] = scores(task, evaluation, examples["train"])
+            # The last split written is the test split, where there is one.
+            task.write(evaluation.predictions, output.folder, "predictions" if name == "test" else f"predictions-{name}")
+    if "dev" in parts and "test" not in parts:
+        for path in output.folder.glob("predictions-dev.*"):
+            path.rename(path.with_name(path.name.replace("-dev", "")))
+    used = {split: data.get(split) for split in splits.SPLITS}
+    write_card(output.folder, config, f"finetune {task.name}", renderer, results, used)
+    files.write_json(output.folder / METRICS, results)
+    return results
+
+
+def sources(task: Task[Any, Any], data: DataConfig) -> splits.Sources:
+    """The files of a task's splits."""
+    return splits.find(data.path, {"train": data.train, "dev": data.dev, "test": data.test}, task.patterns)
+
+
+def scores(task: Task[Any, Any], evaluation: Evaluation, train_split: Sequence[Any] = ()) -> dict[str, float]:
+    """What metrics.json holds for one split."""
+    found: dict[str, float] = {"examples": evaluation.examples}
+    if evaluation.loss is not None:
+        found["loss"] = evaluation.loss
+    return {**found, **task.metrics(evaluation.predictions), **task.baseline(train_split, evaluation.predictions)}
+
+
+def evaluate_model(
+    task_name: str, model_name: str, data: DataConfig, split: str, output: Path | None, *, batch_size: int = 32
+) -> dict[str, float]:
+    """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there."""
+    task = find_task(task_name)
+    rows = task.read(splits.require(sources(task, data), split))
+    evaluation = _run(task, model_name, rows, batch_size)
+    found = scores(task, evaluation)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        task.write(evaluation.predictions, output, "predictions")
+        files.write_json(output / METRICS, {split: found})
+    return found
+
+
+def predict(task_name: str, model_name: str, path: Path, output: Path, *, batch_size: int = 32) -> list[Path]:
+    """Label a file without (or regardless of) labels; writes predictions.jsonl and the task's format to ``output``."""
+    task = find_task(task_name)
+    evaluation = _run(task, model_name, task.read([path], labelled=False), batch_size)
+    output.mkdir(parents=True, exist_ok=True)
+    return task.write(evaluation.predictions, output, "predictions")
+
+
+def _run(task: Task[Any, Any], model_name: str, rows: Sequence[Any], batch_size: int) -> Evaluation:
+    model_config = hub.load_config(model_name)
+    model = hub.load_model(model_name, task.head(model_config.model_type), config=model_config)
+    encoder = encoder_for(model_config.model_type, hub.load_renderer(model_name))
+    labels = [model_config.id2label[i] for i in range(model_config.num_labels)]
+    return evaluate(
+        model,
+        task.objective(encoder, labels),
+        rows,
+        task.lengths(rows, encoder),
+        reduce=functools.partial(task.reduce, labels=labels),
+        batch_size=batch_size,
+    )

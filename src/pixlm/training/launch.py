@@ -1,0 +1,192 @@
+"""The part of a run that all training verbs share: arguments for the Trainer, resuming, the final evaluation's model."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments, set_seed
+from transformers.utils import logging as transformers_logging
+
+from pixlm import files
+from pixlm.data.encoders import InputEncoder
+from pixlm.errors import RunError, UsageError
+from pixlm.tasks.evaluation import Reduce
+from pixlm.tasks.objective import Objective
+from pixlm.training.callbacks import JsonlLog, ProgressBar, StopOnSignal
+from pixlm.training.config import RunConfig, TrainConfig
+from pixlm.training.output import LOG, Output
+from pixlm.training.runner import Metrics, Runner
+
+
+@dataclass(frozen=True)
+class Split:
+    """Map-style examples and their expected lengths in units."""
+
+    examples: Sequence[Any]
+    lengths: np.ndarray
+
+
+def seed_everything(seed: int) -> None:
+    """Before the model is made: its initial weights follow from the seed."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    set_seed(seed)
+
+
+def set_dropout(model_config: Any, dropout: float | None) -> None:
+    """Set hidden and attention dropout, as published recipes do, unless None."""
+    if dropout is not None:
+        model_config.hidden_dropout_prob = dropout
+        model_config.attention_probs_dropout_prob = dropout
+
+
+def train(
+    config: RunConfig,
+    output: Output,
+    model: PreTrainedModel,
+    *,
+    title: str,
+    objective: Objective,
+    encoder: InputEncoder,
+    train_split: Split,
+    dev_split: Split | None,
+    reduce: Reduce | None,
+    metrics: Metrics,
+    metric: str,
+    higher_is_better: bool,
+) -> PreTrainedModel:
+    """Train, or go on training; returns the model with the best weights (the last ones without a dev split).
+
+    Raises RunError when the run was interrupted (a checkpoint has been saved) or its loss stopped being a number.
+    """
+    settings = config.train
+    arguments = _arguments(settings, config.seed, output, len(train_split.examples), dev_split is not None)
+    arguments.metric_for_best_model = metric
+    arguments.greater_is_better = higher_is_better
+    progress, stop = ProgressBar(title), StopOnSignal()
+    callbacks: list[Any] = [JsonlLog(output.folder / LOG), progress, stop, _FiniteLoss()]
+    if settings.patience is not None and dev_split is not None:
+        callbacks.append(EarlyStoppingCallback(settings.patience))
+    runner = Runner(
+        model,
+        arguments,
+        objective=objective,
+        encoder=encoder,
+        train=(train_split.examples, train_split.lengths),
+        dev=(dev_split.examples, dev_split.lengths) if dev_split else None,
+        reduce=reduce,
+        metrics=metrics,
+        keep_checkpoints=max(1, settings.keep_checkpoints),
+        callbacks=callbacks,
+    )
+    try:
+        with stop:
+            runner.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
+    except KeyboardInterrupt:
+        raise RunError(_interrupted(output)) from None
+    finally:
+        progress.close()
+    if stop.asked and runner.state.global_step < arguments.max_steps:
+        raise RunError(_interrupted(output))
+    best = runner.state.best_global_step
+    if best is not None and best != runner.state.global_step:
+        weights = output.folder / f"checkpoint-{best}" / "model.safetensors"
+        model.load_state_dict(load_file(weights), strict=True)
+    return model
+
+
+def _interrupted(output: Output) -> str:
+    checkpoint, _ = files.newest_checkpoint(output.folder)
+    kept = f"{checkpoint} is complete" if checkpoint else "no checkpoint had been written"
+    return f"interrupted; {kept}; the same command goes on from there"
+
+
+class _FiniteLoss(TrainerCallback):
+    """Stops a run whose loss is no number any more, before that spoils a checkpoint."""
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise RunError(
+                f"the loss is {loss} at step {state.global_step}; resume from an earlier checkpoint with a lower "
+                "--train.learning-rate or with --train.precision fp32"
+            )
+
+
+def _arguments(
+    settings: TrainConfig, seed: int, output: Output, examples: int, evaluates: bool
+) -> TrainingArguments:
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    batch, micro = _batch_sizes(settings, world)
+    per_epoch = max(1, math.ceil(examples / batch))
+    steps = settings.max_steps if settings.max_steps is not None else math.ceil(settings.epochs * per_epoch)
+    if steps < 1:
+        raise UsageError("nothing to do: --train.max-steps and --train.epochs must be above 0")
+    eval_steps = min(settings.eval_steps or per_epoch, steps)
+    warmup = settings.warmup if settings.warmup >= 1 else settings.warmup * steps
+    schedule: dict[str, Any] = {"lr_scheduler_type": settings.schedule}
+    if settings.schedule == "constant":
+        schedule["lr_scheduler_type"] = "constant_with_warmup"
+    elif settings.schedule == "cosine":
+        schedule["lr_scheduler_type"] = "cosine_with_min_lr"
+        schedule["lr_scheduler_kwargs"] = {"min_lr": settings.min_learning_rate}
+    elif settings.min_learning_rate:
+        raise UsageError("--train.min-learning-rate needs --train.schedule cosine")
+    bf16, fp16 = _precision(settings.precision)
+    return TrainingArguments(
+        output_dir=str(output.folder),
+        seed=seed,
+        max_steps=steps,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=settings.eval_batch_size or micro,
+        gradient_accumulation_steps=batch // (micro * world),
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(warmup),
+        weight_decay=settings.weight_decay,
+        adam_beta1=settings.adam_betas[0],
+        adam_beta2=settings.adam_betas[1],
+        max_grad_norm=settings.max_grad_norm,
+        logging_strategy="steps",
+        logging_steps=settings.log_steps,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=eval_steps,
+        save_strategy="steps",
+        save_steps=min(settings.save_steps or eval_steps, steps),
+        bf16=bf16,
+        fp16=fp16,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        torch_compile=settings.compile,
+        dataloader_num_workers=settings.workers,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=list(settings.report_to),
+        **schedule,
+    )
+
+
+def _batch_sizes(settings: TrainConfig, world: int) -> tuple[int, int]:
+    """(batch over all processes, micro-batch of one process)."""
+    batch = settings.batch_size
+    if batch < 1 or batch % world:
+        raise UsageError(f"--train.batch-size {batch} cannot be shared by {world} processes; use a multiple of {world}")
+    micro = settings.micro_batch_size or batch // world
+    if micro < 1 or (batch // world) % micro:
+        raise UsageError(
+            f"--train.micro-batch-size {micro} does not divide the {batch // world} examples of a step and process"
+        )
+    return batch, micro
+
+
+def _precision(name: str) -> tuple[bool, bool]:
+    """(bf16, fp16)."""
+    if name == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(), False
+    return name == "bf16", name == "fp16"

@@ -1,0 +1,88 @@
+"""The output folder of a run: starting, resuming, and refusing to overwrite.
+
+A folder is a run of ours when it holds run.yaml. It is finished when it holds metrics.json.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import pixlm
+from pixlm import files
+from pixlm.errors import UsageError
+from pixlm.training.config import RunConfig, to_yaml
+
+RUN, LOG, METRICS = "run.yaml", "log.jsonl", "metrics.json"
+
+# Settings that change neither the data nor the arithmetic: a run may go on with other values of these.
+_FREE = {"output", "train.workers", "train.log_steps", "train.keep_checkpoints", "train.report_to", "train.save_steps"}
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output folder that is ready; checkpoint: the one to resume from; notes: lines to tell the user."""
+
+    folder: Path
+    checkpoint: Path | None
+    notes: tuple[str, ...]
+
+
+def prepare(config: RunConfig, command: str) -> Output:
+    """Create the output folder, or find out where an unfinished run of the same configuration stopped.
+
+    Raises UsageError for any other folder that is not empty, and says how to go on.
+    """
+    if not config.output:
+        raise UsageError("no output folder given; name one with --output DIR")
+    folder = Path(config.output).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder with --output DIR")
+    mine = yaml.safe_load(to_yaml(config))
+    if folder.is_dir() and any(folder.iterdir()):
+        _check_same(folder, {"command": command, **mine})
+        checkpoint, problems = files.newest_checkpoint(folder)
+        where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
+        return Output(folder, checkpoint, (*problems, f"{folder}: unfinished run of the same configuration; {where}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    header = f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
+    files.write_text(folder / RUN, header + f"command: {command}\n" + to_yaml(config))
+    return Output(folder, None, ())
+
+
+def _check_same(folder: Path, mine: dict[str, Any]) -> None:
+    try:
+        theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: not empty and no run of pixlm; name a new or empty folder with --output DIR") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
+    if (folder / METRICS).exists():
+        raise UsageError(f"{folder}: holds a finished run; name a new folder with --output DIR, or remove this one")
+    differences = [key for key in _differences(theirs or {}, mine) if key not in _FREE]
+    if differences:
+        key = differences[0]
+        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+        raise UsageError(
+            f"{folder}: holds an unfinished run with another {key}{more}: {_get(theirs, key)!r} there, "
+            f"{_get(mine, key)!r} here; use the same settings to resume it, or name another --output DIR"
+        )
+
+
+def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [*a, *(key for key in b if key not in a)]
+        return [path for key in keys for path in _differences(a.get(key), b.get(key), f"{prefix}{key}.")]
+    return [] if a == b else [prefix.rstrip(".")]
+
+
+def _get(values: Any, path: str) -> Any:
+    for key in path.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+

@@ -1,0 +1,102 @@
+"""Pretraining: `pixlm pretrain --model pixel-base --data TEXT_FOLDER --output DIR`."""
+
+from __future__ import annotations
+
+from pixlm import files, hub
+from pixlm.data import splits
+from pixlm.data.corpus import TextCorpus
+from pixlm.data.encoders import InputEncoder, encoder_for
+from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.models import PixelForPreTraining
+from pixlm.tasks.evaluation import Evaluation, evaluate
+from pixlm.tasks.objectives import MaskedPatches
+from pixlm.training.card import write_card
+from pixlm.training.config import MaskConfig, PretrainConfig
+from pixlm.training.launch import Split, seed_everything, set_dropout, train
+from pixlm.training.output import METRICS, prepare
+
+PATTERNS = {
+    "train": ("*train*.txt", "**/*.txt"),
+    "dev": ("*dev*.txt", "*valid*.txt", "*heldout*.txt"),
+    "test": ("*test*.txt",),
+}
+
+# A block is packed by summing the advances of single characters, and drawn with shaping and kerning, which can be a
+# little wider (Indic scripts, Arabic); this share of the canvas is kept free for that, so that text is rarely cut.
+_SLACK = 0.03
+
+
+def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
+    """Pretrain a masked model; writes the output folder and returns what is in its metrics.json.
+
+    Raises UsageError for bad input, RunError for an interrupted or failed run.
+    """
+    data = splits.find(
+        config.data.path, {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}, PATTERNS
+    )
+    train_files = splits.require(data, "train")
+    masking = masking_for(config.mask)
+    renderer = hub.load_renderer(config.model, **config.render.overrides())
+    model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
+    encoder = encoder_for(model_config.model_type, renderer)
+    parts = {"train": _corpus(train_files, encoder, config.data.min_patches)}
+    for split in ("dev", "test"):
+        if data.get(split):
+            parts[split] = _corpus(data.get(split), encoder, 0)
+    output = prepare(config, "pretrain")
+    for note in output.notes:
+        print(note)
+    seed_everything(config.seed)
+    set_dropout(model_config, config.train.dropout)
+    model = hub.load_model(config.model, PixelForPreTraining, config=model_config)
+    objective = MaskedPatches(encoder, masking, config.seed)
+    train(
+        config,
+        output,
+        model,
+        title="pretrain",
+        objective=objective,
+        encoder=encoder,
+        train_split=parts["train"],
+        dev_split=parts.get("dev"),
+        reduce=None,
+        metrics=_scores,
+        metric="loss",
+        higher_is_better=False,
+    )
+    hub.save(output.folder, model, renderer)
+    batch_size = config.train.eval_batch_size or config.train.micro_batch_size or config.train.batch_size
+    results = {
+        split: _scores(evaluate(model, objective, parts[split].examples, parts[split].lengths, batch_size=batch_size))
+        for split in ("dev", "test")
+        if split in parts
+    }
+    used = {split: data.get(split) for split in splits.SPLITS}
+    write_card(output.folder, config, "pretrain", renderer, results, used)
+    files.write_json(output.folder / METRICS, results)
+    return results
+
+
+def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:
+    """The patch masking that the settings describe."""
+    if not mask.spans:
+        return RandomMasking(mask.ratio)
+    return SpanMasking(
+        mask_ratio=mask.ratio,
+        max_span_length=mask.max_span,
+        spacing="span" if mask.spacing is None else mask.spacing,
+        cumulative_span_weights=mask.span_weights,
+        flavour=mask.flavour,
+    )
+
+
+def _corpus(paths: tuple, encoder: InputEncoder, min_patches: int) -> Split:
+    corpus = TextCorpus(
+        paths, encoder.measure, max_units=(encoder.max_length - 1) * (1 - _SLACK), min_units=min_patches
+    )
+    return Split(corpus, corpus.lengths)
+
+
+def _scores(evaluation: Evaluation) -> dict[str, float]:
+    found: dict[str, float] = {"examples": evaluation.examples}
+    return found if evaluation.loss is None else {**found, "loss": evaluation.loss}

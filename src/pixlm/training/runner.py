@@ -1,0 +1,192 @@
+"""transformers' Trainer with what our promises need, and no more.
+
+* batches come from a sampler that is a pure function of (seed, step), so that resuming is skipping;
+* the loss is an objective's (sum, count), divided by the count over accumulation steps and processes;
+* evaluation reduces predictions batch by batch;
+* checkpoints are complete or absent: written aside, manifest last, then renamed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import ExportableState, PrinterCallback
+
+from pixlm import files
+from pixlm.data.draw import DrawnDataset
+from pixlm.data.encoders import InputEncoder
+from pixlm.data.sampler import BatchSampler
+from pixlm.tasks.evaluation import Evaluation, Reduce, evaluate
+from pixlm.tasks.objective import Batch, Objective
+
+Metrics = Callable[[Evaluation], dict[str, float]]
+
+
+class Runner(Trainer):
+    """Trains ``model`` on ``objective``.
+
+    train, dev: map-style examples with their expected lengths in units; encoder: saved beside every checkpoint;
+    reduce, metrics: what evaluation does with a batch's outputs and with all predictions.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: TrainingArguments,
+        *,
+        objective: Objective,
+        encoder: InputEncoder,
+        train: tuple[Sequence[Any], np.ndarray],
+        dev: tuple[Sequence[Any], np.ndarray] | None,
+        reduce: Reduce | None,
+        metrics: Metrics,
+        keep_checkpoints: int,
+        callbacks: Sequence[TrainerCallback] = (),
+    ):
+        self.objective = objective
+        self.encoder = encoder
+        self.train_lengths = train[1]
+        self.dev = dev
+        self.reduce = reduce
+        self.metrics = metrics
+        self.keep_checkpoints = keep_checkpoints
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=objective.collate,
+            train_dataset=DrawnDataset(train[0]),  # type: ignore[arg-type]
+            eval_dataset=cast(Any, dev[0]) if dev else None,
+            callbacks=[*callbacks, _SaveWhatIsBest()],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        args = self.args
+        sampler = BatchSampler(
+            self.train_lengths,
+            batch_size=args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+            micro_batch_size=args.train_batch_size,
+            steps=args.max_steps,
+            seed=args.seed,
+            rank=args.process_index,
+            world=args.world_size,
+        )
+        self.steps_per_epoch = sampler.batches_per_epoch
+        return DataLoader(
+            self.train_dataset,  # type: ignore[arg-type]
+            batch_sampler=sampler,  # type: ignore[arg-type]
+            collate_fn=self.objective.collate,
+            num_workers=args.dataloader_num_workers,
+            persistent_workers=args.dataloader_num_workers > 0,
+            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+            generator=torch.Generator(),
+        )
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> torch.Tensor:
+        count = torch.stack([batch["count"] for batch in batch_samples]).sum().to(device)
+        if self.args.world_size > 1:
+            count = self.accelerator.gather(count).sum()
+        # A step on which nothing can be counted has loss 0 rather than 0 / 0.
+        return count.clamp(min=1)
+
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: torch.Tensor | None = None
+    ) -> Any:
+        assert num_items_in_batch is not None
+        loss = self.objective.loss(model, inputs)
+        # Gradients are averaged over processes, while the count is that of all of them.
+        mean = loss.sum / num_items_in_batch * self.args.world_size
+        return (mean, loss.outputs) if return_outputs else mean
+
+    # The loss above is already divided by the count over all accumulation steps.
+    loss_is_scaled_for_ga = True
+
+    def floating_point_ops(self, inputs: Batch) -> int:
+        return 0  # Trainer's estimate counts pixels as tokens
+
+    def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
+        """Scores on the dev split, with ``metric_key_prefix`` before each name."""
+        assert self.dev is not None
+        evaluation = evaluate(
+            self.model,
+            self.objective,
+            *self.dev,
+            reduce=self.reduce,
+            batch_size=self.args.eval_batch_size,
+            workers=self.args.dataloader_num_workers,
+        )
+        scores = {f"{metric_key_prefix}_{name}": value for name, value in self.metrics(evaluation).items()}
+        self.log(dict(scores))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        return scores
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        # Trainer sees the whole run as one epoch; report passes over the train split.
+        self.state.epoch = round(self.state.global_step / self.steps_per_epoch, 4)
+        super().log(logs, *args, **kwargs)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write model and encoder; unlike Trainer's, no pickled training arguments."""
+        folder = Path(output_dir or cast(str, self.args.output_dir))
+        state = self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
+        if self.args.should_save:
+            model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model, keep_torch_compile=False))
+            model.save_pretrained(folder, state_dict=state)
+            self.encoder.save_pretrained(folder)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        run = Path(cast(str, self.args.output_dir))
+        folder = run / f"checkpoint-{self.state.global_step}"
+        aside = folder.with_name(f".{folder.name}.partial")
+        if self.state.best_global_step:
+            self.state.best_model_checkpoint = str(run / f"checkpoint-{self.state.best_global_step}")
+        if self.args.should_save:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        try:
+            self.save_model(str(aside), _internal_call=True)
+            self._save_optimizer_and_scheduler(str(aside))
+            self._save_scaler(str(aside))
+            self._save_rng_state(str(aside))
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                for callback in (*self.callback_handler.callbacks, self.control):
+                    if isinstance(callback, ExportableState):
+                        self.state.stateful_callbacks[type(callback).__name__] = callback.state()
+                self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
+                files.publish(aside, folder)
+        except BaseException:
+            if self.args.should_save:
+                shutil.rmtree(aside, ignore_errors=True)
+            raise
+        if self.args.should_save:
+            self._drop_old_checkpoints(run)
+
+    def _drop_old_checkpoints(self, run: Path) -> None:
+        best = self.state.best_global_step
+        for path in files.checkpoints(run)[: -self.keep_checkpoints]:
+            if files.checkpoint_step(path) != best:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class _SaveWhatIsBest(TrainerCallback):
+    """Saves right after an evaluation that beats all before it, whatever the saving interval."""
+
+    def on_evaluate(self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        score = (metrics or {}).get(f"eval_{args.metric_for_best_model}")
+        if score is None:
+            return
+        better = state.best_metric is None or (
+            score > state.best_metric if args.greater_is_better else score < state.best_metric
+        )
+        if better:
+            control.should_save = True
