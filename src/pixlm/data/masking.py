@@ -1,9 +1,8 @@
 """Which patches of an example are removed in pre-training: span masking and random masking.
 
-All randomness comes from the generator that is passed in, one per visit to an example, so that workers, resumed runs
-and other machines draw the same masks. The model removes ``L - int(L * (1 - ratio))`` patches of L, never more nor
-less; :func:`removed_patches` repeats its choice in numpy, bit for bit, so that a collator can count the patches of the
-loss before the forward pass.
+All randomness is a function of (seed, epoch, index), so that workers, resumed runs and other machines draw the same
+masks. The model removes ``L - int(L * (1 - ratio))`` patches of L, never more nor less; :func:`removed_patches` repeats
+its choice in numpy, bit for bit, so that a collator can count the patches of the loss before the forward pass.
 """
 
 from __future__ import annotations
@@ -46,15 +45,15 @@ class RandomMasking:
     def __post_init__(self) -> None:
         _check_ratio(self.mask_ratio)
 
-    def draw(self, num_patches: int, num_attended: int, rng: random.Random) -> PatchMasking:
+    def draw(self, num_patches: int, num_attended: int, *, seed: int, epoch: int, index: int) -> PatchMasking:
         """Mask one example.
 
         Args:
             num_patches: L, the length that the example is padded to in its batch.
             num_attended: text patches and the closing black one, ``attention_mask.sum()``.
-            rng: of this visit to this example, a function of (seed, epoch, index).
+            seed, epoch, index: of the run, of the pass over the data, of the example in the data.
         """
-        noise = _noise(num_patches, rng)
+        noise = _noise(num_patches, _generator(seed, epoch, index))
         attention_mask = np.arange(num_patches) < num_attended
         return PatchMasking(noise, None, removed_patches(noise, self.mask_ratio, attention_mask=attention_mask))
 
@@ -107,8 +106,9 @@ class SpanMasking:
                 "length up to max_span_length"
             )
 
-    def draw(self, num_patches: int, num_attended: int, rng: random.Random) -> PatchMasking:
+    def draw(self, num_patches: int, num_attended: int, *, seed: int, epoch: int, index: int) -> PatchMasking:
         """Mask one example; arguments as in :meth:`RandomMasking.draw`."""
+        rng = _generator(seed, epoch, index)
         patch_mask = self.patch_mask(num_patches, num_attended, rng)
         noise = _noise(num_patches, rng)
         return PatchMasking(noise, patch_mask, removed_patches(noise, self.mask_ratio, patch_mask=patch_mask))
@@ -180,6 +180,10 @@ def removed_patches(
     removed = np.ones(len(keys), dtype=bool)
     removed[keys.argsort(kind="stable")[:keep]] = False
     return removed
+
+
+def _generator(seed: int, epoch: int, index: int) -> random.Random:
+    return random.Random(f"masking {seed} {epoch} {index}")  # a string is hashed: neighbours have nothing in common
 
 
 def _noise(num_patches: int, rng: random.Random) -> NDArray[np.float32]:

@@ -1,0 +1,334 @@
+"""Finding, loading and saving a model together with its renderer.
+
+A model is named by a folder, by the name of an architecture to start from scratch (:mod:`pixlm.models.presets`), or by
+a hub id such as ``Team-PIXEL/pixel-base``, in this order. The network is used only for a hub id that is not on this
+machine yet. Checkpoints of the original PIXEL and PIXEL-M4 code load as they are; nothing in a checkpoint is executed.
+
+Importing this module makes transformers' Auto classes know ``model_type: pixel``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForPreTraining,
+    AutoModelForTokenClassification,
+    AutoProcessor,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from pixlm.errors import UsageError
+from pixlm.models import (
+    PRESETS,
+    PixelConfig,
+    PixelEncoder,
+    PixelForPreTraining,
+    PixelForTokenClassification,
+    PixelModel,
+    preset,
+)
+from pixlm.models.pixel.positions import positions_for
+from pixlm.models.weights import WEIGHT_FILES, read_json, read_weights
+
+if TYPE_CHECKING:
+    from pixlm.rendering import TextRenderer
+
+CONFIG_FILE = "config.json"
+CLASSES: dict[str, type[PreTrainedModel]] = {
+    "PixelModel": PixelModel,
+    "PixelEncoder": PixelEncoder,
+    "PixelForPreTraining": PixelForPreTraining,
+    "PixelForTokenClassification": PixelForTokenClassification,
+    "PIXELModel": PixelModel,
+    "ViTModel": PixelEncoder,
+    "PIXELForPreTraining": PixelForPreTraining,
+    "PIXELForTokenClassification": PixelForTokenClassification,
+}
+"""What ``architectures`` in a config may say, in our words and in those of the original code."""
+
+# The original scripts take "vit_mae" wherever they take "pixel".
+_MODEL_TYPES = ("pixel", "vit_mae")
+_POSITION_TABLES = ("embeddings.position_embeddings", "decoder.decoder_pos_embed")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_RENDERER_FILES = ("text_renderer_config.json", "*.ttf", "*.otf", "*.ttc")
+
+Model = TypeVar("Model", bound=PreTrainedModel)
+
+
+def resolve(name: str | Path, *, revision: str | None = None, weights: bool = True) -> Path | PixelConfig:
+    """What a name stands for: the folder of a checkpoint, or the configuration of a preset.
+
+    Args:
+        name: an existing folder, else the name of a preset, else a hub id ``owner/name``.
+        revision: branch, tag or commit of a hub id. None takes what is on this machine already, else ``main``.
+        weights: False asks for the configuration and the renderer only, which spares a download.
+
+    Raises:
+        UsageError: nothing goes by that name; the message suggests close ones.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise UsageError(f"{name} is a file; give the folder of the model")
+    if str(name) in PRESETS:
+        return preset(str(name))
+    # A path whose parent exists is a mistyped path, not a question for the hub.
+    if _HUB_ID.fullmatch(str(name)) and not folder.parent.exists():
+        return _snapshot(str(name), revision, weights)
+    raise UsageError(f"no folder and no preset is called {name}{_hint(folder)}")
+
+
+def load_config(name: str | Path, *, revision: str | None = None, **overrides: Any) -> PixelConfig:
+    """The configuration of a model, with fields replaced by ``overrides`` (``num_labels=17``, ``mask_ratio=0.4`` ...).
+
+    Raises:
+        UsageError: there is no such model, or its configuration is not one of a PIXEL model; names the file.
+    """
+    source = resolve(name, revision=revision)
+    if isinstance(source, PixelConfig):
+        return preset(str(name), **overrides)
+    return _read_config(source, overrides)
+
+
+def class_of(config: PixelConfig) -> type[PreTrainedModel]:
+    """The model class that a configuration was saved with; a configuration without one is for pre-training.
+
+    Raises:
+        UsageError: a class that pixlm does not have.
+    """
+    names = config.architectures or ["PixelForPreTraining"]
+    for name in names:
+        if name in CLASSES:
+            return CLASSES[name]
+    raise UsageError(f"the model is a {names[0]}, which pixlm cannot load; it knows {', '.join(sorted(CLASSES))}")
+
+
+def load_model(
+    name: str | Path,
+    model_class: type[Model] | None = None,
+    *,
+    config: PixelConfig | None = None,
+    revision: str | None = None,
+    attn_implementation: str | None = None,
+) -> Model:
+    """A model in float32 on the CPU, in evaluation mode; a preset gives one with fresh weights.
+
+    Any checkpoint of the family loads into any head: the new head starts fresh, what it does not use is left aside.
+
+    Args:
+        model_class: default the class that the checkpoint was saved with.
+        config: default the stored one. Changed labels start a fresh classifier; a changed ``image_size`` shortens or
+            lengthens the position tables (see :func:`pixlm.models.resize_positions`).
+        attn_implementation: "eager", "sdpa", or another that transformers offers on this machine.
+
+    Raises:
+        UsageError: there is no such model; a file is missing, damaged, or not made of tensors; the weights do not fit
+            the configuration. Names the file or the parameter.
+    """
+    source = resolve(name, revision=revision)
+    stored = source if isinstance(source, PixelConfig) else _read_config(source, {})
+    config = config if config is not None else stored
+    chosen: type[Any] = model_class if model_class is not None else class_of(config)
+    if attn_implementation is not None:
+        config._attn_implementation = attn_implementation
+    if isinstance(source, PixelConfig):
+        return chosen(config).eval()
+    weights = _with_prefix(read_weights(source), chosen)
+    options = _constructor_options(chosen, weights)
+    with torch.device("meta"):
+        expected = chosen(config, **options).state_dict()
+    weights = _fitting(weights, expected, config, source, new_labels=config.num_labels != stored.num_labels)
+    with _quiet_transformers():
+        model = chosen.from_pretrained(None, config=config, state_dict=weights, dtype=torch.float32, **options)
+    model.config._name_or_path = str(name)
+    return model.eval()
+
+
+def load_renderer(name: str | Path, *, revision: str | None = None, **overrides: Any) -> TextRenderer:
+    """The renderer that belongs to a model; for a preset a new one, as long as the model's position table.
+
+    Args:
+        overrides: parameters of :class:`pixlm.TextRenderer`.
+
+    Raises:
+        UsageError: there is no such model, or it has no renderer.
+    """
+    from pixlm.rendering import TextRenderer
+
+    source = resolve(name, revision=revision, weights=False)
+    if isinstance(source, PixelConfig):
+        sizes = {"max_seq_length": source.num_patches, "pixels_per_patch": source.patch_size}
+        return TextRenderer(**{**sizes, **overrides})
+    return TextRenderer.from_pretrained(str(source), **overrides)
+
+
+def save(folder: str | Path, model: PreTrainedModel, renderer: TextRenderer | None = None) -> None:
+    """Write a model (safetensors only) and its renderer, so that one folder is all that loading needs."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _quiet_transformers():
+        model.save_pretrained(folder)
+    if renderer is not None:
+        renderer.save_pretrained(str(folder))
+
+
+def _hint(folder: Path) -> str:
+    """Close names: folders next to it, the same folder next to its parent, presets."""
+    candidates = list(PRESETS)
+    with contextlib.suppress(OSError):
+        if folder.parent.is_dir():
+            candidates += [str(folder.parent / each.name) for each in folder.parent.iterdir() if each.is_dir()]
+        else:
+            uncles = folder.parent.parent.iterdir()
+            candidates += [str(each / folder.name) for each in uncles if (each / folder.name).is_dir()]
+    close = difflib.get_close_matches(str(folder), candidates, n=3, cutoff=0.8)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; presets are {', '.join(PRESETS)}"
+
+
+def _read_config(folder: Path, overrides: dict[str, Any]) -> PixelConfig:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        inside = sorted(str(each.parent) for each in folder.glob(f"*/{CONFIG_FILE}"))
+        hint = f"; did you mean {' or '.join(inside[:3])}?" if inside else ""
+        raise UsageError(f"{folder} holds no model: {CONFIG_FILE} is missing{hint}")
+    fields = read_json(path)
+    model_type = fields.pop("model_type", None)
+    if model_type not in _MODEL_TYPES:
+        raise UsageError(f"{path} describes a model of type {model_type!r}; pixlm reads {' and '.join(_MODEL_TYPES)}")
+    # The type of the weights is a matter of who trains or runs the model, not of who saved it.
+    fields = {key: value for key, value in fields.items() if key not in ("torch_dtype", "dtype")}
+    try:
+        config = PixelConfig(**fields)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
+        raise UsageError(f"{path} is not the configuration of a PIXEL model: {error}") from error
+    if "num_labels" in overrides or "id2label" in overrides:
+        fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
+    return PixelConfig(**{**fields, **overrides}) if overrides else config
+
+
+def _with_prefix(weights: dict[str, Tensor], model_class: type[PreTrainedModel]) -> dict[str, Tensor]:
+    """Encoder weights named as the class names them: under ``vit.`` in a head, without it in a bare encoder."""
+    prefix = "vit."
+    bare = issubclass(model_class, PixelModel | PixelEncoder)
+    prefixed = any(key.startswith(prefix) for key in weights)
+    if bare and prefixed:
+        return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
+    if not bare and not prefixed:
+        return {prefix + key: value for key, value in weights.items()}
+    return weights
+
+
+def _constructor_options(model_class: type[PreTrainedModel], weights: dict[str, Tensor]) -> dict[str, bool]:
+    """A bare encoder has a pooler and a mask token if its checkpoint has; its configuration does not say."""
+    if not issubclass(model_class, PixelEncoder):
+        return {}
+    return {
+        "add_pooling_layer": "pooler.dense.weight" in weights,
+        "use_mask_token": "embeddings.mask_token" in weights,
+    }
+
+
+def _fitting(
+    weights: dict[str, Tensor], expected: dict[str, Tensor], config: PixelConfig, folder: Path, new_labels: bool
+) -> dict[str, Tensor]:
+    """The weights that the model has use for, checked; position tables cut or lengthened to the configuration's."""
+    fitting = {}
+    missing = []
+    for name, parameter in expected.items():
+        value = weights.get(name)
+        head = name.startswith("classifier.")
+        if value is None or (head and new_labels and value.shape != parameter.shape):
+            if not head:
+                missing.append(name)
+            continue
+        if name.endswith(_POSITION_TABLES) and value.ndim == 3 and value.shape[1] != parameter.shape[1]:
+            height, width = (side // config.patch_size for side in config.image_size)
+            value = positions_for(value.float(), (height, width), config.extend_positions)
+        if value.shape != parameter.shape:
+            raise UsageError(
+                f"{folder}: {name} has the shape {list(value.shape)}, "
+                f"but the configuration asks for {list(parameter.shape)}"
+            )
+        fitting[name] = value
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        reason = "it was saved without a decoder" if all(name.startswith("decoder.") for name in missing) else ""
+        raise UsageError(f"the weights in {folder} lack {missing[0]}{more}{': ' if reason else ''}{reason}")
+    return fitting
+
+
+def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
+    """The folder of a hub repository: from the cache if it is complete there, else downloaded."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    with contextlib.suppress(Exception):  # whatever is wrong with the cache, the hub can be asked
+        cached = Path(snapshot_download(repository, revision=revision, local_files_only=True))
+        if (cached / CONFIG_FILE).is_file() and (
+            not weights or any((cached / file).is_file() for file in WEIGHT_FILES)
+        ):
+            return cached
+    try:
+        # Asked first: it fails at once where the download would try again and again.
+        info = HfApi().model_info(repository, revision=revision, timeout=10)
+        wanted = [CONFIG_FILE, *_RENDERER_FILES]
+        if weights:
+            there = {each.rfilename for each in info.siblings or []}
+            found = next((file for file in WEIGHT_FILES if file in there), WEIGHT_FILES[0])
+            wanted += ["model*.safetensors*" if "safetensors" in found else "pytorch_model*"]
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
+    except GatedRepoError as error:
+        raise UsageError(f"{repository} asks for its licence to be accepted: log in on its page on the hub") from error
+    except RevisionNotFoundError as error:
+        raise UsageError(f"{repository} has no revision {revision!r}") from error
+    except RepositoryNotFoundError as error:
+        hint = _hint(Path(repository))
+        raise UsageError(f"{repository} is neither a folder here nor a model on the hub{hint}") from error
+    except Exception as error:  # the network fails in more ways than one can list
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        hint = _hint(Path(repository))
+        raise UsageError(f"{repository} is not on this machine, and the hub did not answer ({reason}){hint}") from error
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No progress bars and no table of what was loaded: our checks say what is wrong."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+class _RendererForAuto:
+    """What ``AutoProcessor`` loads for a PIXEL model: its renderer."""
+
+    @classmethod
+    def from_pretrained(cls, name: str, *, revision: str | None = None, **options: Any) -> TextRenderer:
+        own = {"_from_auto", "trust_remote_code", "config"}  # AutoProcessor's, not the renderer's
+        return load_renderer(name, revision=revision, **{key: options[key] for key in options.keys() - own})
+
+
+AutoConfig.register("pixel", PixelConfig, exist_ok=True)
+AutoModel.register(PixelConfig, PixelEncoder, exist_ok=True)
+AutoModelForPreTraining.register(PixelConfig, PixelForPreTraining, exist_ok=True)
+AutoModelForTokenClassification.register(PixelConfig, PixelForTokenClassification, exist_ok=True)
+AutoProcessor.register(PixelConfig, _RendererForAuto, exist_ok=True)

@@ -1,0 +1,98 @@
+"""Reading checkpoints: tensors only, from files that may be damaged or hostile."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pixlm.errors import UsageError
+
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""Where weights may be, the preferred first."""
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All tensors of the checkpoint in ``folder``, on the CPU: safetensors if there, else ``pytorch_model.bin``.
+
+    Nothing in a checkpoint is executed: pickles are read by torch's restricted reader, which knows only tensors.
+
+    Raises:
+        UsageError: no weights, a damaged file, or a pickle that holds more than tensors; names the file.
+    """
+    for name in WEIGHT_FILES:
+        path = folder / name
+        if path.is_file():
+            return _read_shards(path) if path.suffix == ".json" else _read_file(path)
+    raise UsageError(f"{folder} holds no weights: {WEIGHT_FILES[0]} or {WEIGHT_FILES[2]} is missing")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        UsageError: the file cannot be read, or holds something else; names it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid JSON: {_first_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} does not hold a JSON object")
+    return content
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    weight_map = read_json(index).get("weight_map")
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else []
+    if not names or not all(isinstance(name, str) and name == Path(name).name for name in names):
+        raise UsageError(f'{index} does not say which files hold the weights ("weight_map")')
+    weights: dict[str, Tensor] = {}
+    for name in sorted(set(names)):
+        path = index.parent / name
+        if not path.is_file():
+            raise UsageError(f"{path} is missing; {index.name} lists it")
+        weights |= _read_file(path)
+    return weights
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols; an error tells all that the user needs
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if any(sign in str(error) for sign in ("Unsupported global", "Unsupported class", "Trying to")):
+            raise UsageError(
+                f"{path} holds more than tensors and is not loaded, since it could run code; "
+                "ask its author for model.safetensors"
+            ) from error
+        raise _damaged(path, "not a file of weights") from error
+    # Damaged files make the readers fail in many ways; all of them mean the same to the user.
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise _damaged(path, _first_line(error)) from error
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UsageError(f"{path} does not hold named tensors")
+    return weights
+
+
+def _damaged(path: Path, why: str) -> UsageError:
+    return UsageError(f"{path} is damaged or cut short ({why or 'it ends too early'}); copy or download it again")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
