@@ -1,0 +1,141 @@
+"""Compare the renderer with recorded outputs of upstream's PangoCairo renderers.
+
+    python scripts/check_rendering_golden.py [GOLDEN_FOLDER] [--fonts FONT_FOLDER] [--show]
+
+Prints, per kind of case: how many there are, and in how many the patch count, the word starts, the offset mapping, the
+windows and the pixels are equal. Exit status 1 if a patch count or word start differs or fewer than 95 % of the pixel
+arrays are equal. The golden folder (default ../shared/golden/rendering beside the repository) holds index.json and one
+npz file per case; the fonts are looked for in ../../fonts beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixlm import Rendered, TextRenderer
+from pixlm.errors import UsageError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMPAT = {"pangocairo": "pixel", "pangocairo_m4": "pixel-m4"}
+
+#: The order in which fontconfig fell back when the outputs were recorded. The library takes an explicit list.
+FALLBACK_ORDER = [
+    "NotoSans-Regular.ttf",
+    "NotoSansHebrew-Regular.ttf",
+    "NotoSansArmenian-Regular.ttf",
+    "NotoSansCJKsc-Regular.otf",
+    "NotoNaskhArabic-Regular.ttf",
+    "NotoSansSymbols2-Regular.ttf",
+    "NotoSansDevanagari-Regular.ttf",
+    "NotoSansBengali-Regular.ttf",
+    "NotoSansGeorgian-Regular.ttf",
+    "NotoSansKhmer-Regular.ttf",
+    "NotoSansMath-Regular.ttf",
+    "NotoSansMyanmar-Regular.ttf",
+    "NotoSansSymbols-Regular.ttf",
+    "NotoSansTamil-Regular.ttf",
+    "NotoSansEthiopic-Regular.ttf",
+    "NotoSansThai-Regular.ttf",
+    "NotoColorEmoji.ttf",
+]
+CONFIG_KEYS = ("font_size", "dpi", "pixels_per_patch", "max_seq_length", "rgb")
+
+
+def renderer_for(item: dict[str, Any], fonts: Path, **overrides: Any) -> TextRenderer:
+    """The renderer that an entry of index.json was recorded with."""
+    config = {key: value for key, value in item["config"].items() if key in CONFIG_KEYS}
+    name = item["font_file"]
+    return TextRenderer(
+        fonts / name,
+        fallback_fonts=[fonts / other for other in FALLBACK_ORDER if other != name and (fonts / other).exists()],
+        compat=COMPAT[item["backend"]],
+        missing_glyph="box",
+        **{**config, **overrides},
+    )
+
+
+def input_of(item: dict[str, Any]) -> Any:
+    given = item["input"]
+    return given["text"] if "text" in given else tuple(given["pair"]) if "pair" in given else given["words"]
+
+
+def compare(item: dict[str, Any], folder: Path, fonts: Path) -> dict[str, bool | None]:
+    """What agrees: True or False; None where nothing was recorded."""
+    result: dict[str, bool | None] = dict.fromkeys(("patches", "starts", "offsets", "windows", "pixels"))
+    if item.get("error"):  # upstream raised; so must we, or we know better
+        return result
+    want = np.load(folder / item["file"])
+    try:
+        got = renderer_for(item, fonts).render(input_of(item), **item["options"])
+    except UsageError as error:
+        print(f"  {item['backend']} {item['name']}: {error}")
+        return {**result, "patches": False, "pixels": False}
+    windows = [got, *(got.overflowing or ())]
+    patch = item["config"].get("pixels_per_patch", 16)
+    prefixes = ["", *(f"overflow_{j}_" for j in range(item.get("num_overflow") or 0))]
+    same = len(windows) == len(prefixes)
+    result["patches"] = same
+    result["pixels"] = same
+    if len(prefixes) > 1:
+        result["windows"] = same
+    for one, prefix in zip(windows, prefixes, strict=False):
+        _compare_window(one, want, prefix, patch, result)
+    return result
+
+
+def _compare_window(got: Rendered, want: Any, prefix: str, patch: int, result: dict[str, bool | None]) -> None:
+    separators = [int(s) // patch for s in want[prefix + "sep_patches"]]
+    # Of a continuation upstream lists three separators, the middle one without meaning.
+    separators = [separators[0], separators[-1]] if prefix else separators
+    count = got.num_text_patches == int(want[prefix + "num_text_patches"]) and got.sep_patches == separators
+    result["patches"] = bool(result["patches"] and count)
+    result["pixels"] = bool(result["pixels"] and np.array_equal(got.pixel_values, want[prefix + "pixel_values"]))
+    for key, name in (("word_starts", "starts"), ("offset_mapping", "offsets")):
+        if prefix + key in want:
+            equal = np.array_equal(getattr(got, key) or [], want[prefix + key])
+            result[name] = bool(equal and result[name] is not False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("golden", nargs="?", type=Path, default=REPOSITORY.parent / "shared/golden/rendering")
+    parser.add_argument("--fonts", type=Path)
+    parser.add_argument("--show", action="store_true", help="name the cases that differ")
+    arguments = parser.parse_args()
+    fonts = arguments.fonts or arguments.golden / "../../fonts"
+    items = json.loads((arguments.golden / "index.json").read_text(encoding="utf-8"))["items"]
+    table: dict[tuple[str, str], list[dict[str, bool | None]]] = collections.defaultdict(list)
+    warnings.simplefilter("ignore")
+    for item in items:
+        if item["backend"] in COMPAT:
+            result = compare(item, arguments.golden, fonts)
+            table[item["backend"], item["kind"]].append(result)
+            if arguments.show and False in result.values():
+                print(f"  {item['backend']} {item['name']}: {[k for k, v in result.items() if v is False]} differ")
+    columns = ("patches", "starts", "offsets", "windows", "pixels")
+    print(f"{'backend':14} {'kind':14} cases " + " ".join(f"{column:>9}" for column in columns))
+    totals: dict[str, list[bool]] = collections.defaultdict(list)
+    for (backend, kind), results in [*table.items(), (("all", ""), [r for rs in table.values() for r in rs])]:
+        cells = []
+        for column in columns:
+            values = [result[column] for result in results if result[column] is not None]
+            cells.append(f"{sum(map(bool, values))}/{len(values)}" if values else "-")
+            if backend == "all":
+                totals[column] = [bool(value) for value in values]
+        print(f"{backend:14} {kind:14} {len(results):5} " + " ".join(f"{cell:>9}" for cell in cells))
+    pixels = totals["pixels"]
+    good = all(totals["patches"]) and all(totals["starts"]) and sum(pixels) >= 0.95 * len(pixels)
+    print("PASS" if good else "FAIL")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Compositing lines onto a strip of pixels: black on white, with the pixel arithmetic of Cairo 1.16 and pixman.
+
+A canvas is stored column by column (``[columns, rows]``), so that a glyph's pixels have the same distances on a strip
+of any width and a strip is as long as it needs to be.
+
+Within one run coverage adds up, limited to 255; runs are then laid over one another. In grey the coverage is collected
+and inverted at the end (Cairo's A8 surface); in colour each run darkens white paper (RGB24). The two round differently
+where runs overlap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, Bitmap, Font
+from pixlm.rendering.line import Line, Run, glyph_positions
+from pixlm.rendering.missing import MissingBox
+
+_Points = tuple[np.ndarray, np.ndarray]  # places on a canvas of the painter's height, and coverage there
+
+
+class Painter:
+    """Draws lines onto canvases ``rows`` pixels high."""
+
+    def __init__(self, rows: int, rgb: bool, missing_box: MissingBox) -> None:
+        self.rows = rows
+        self.rgb = rgb
+        self._missing_box = missing_box
+        self._points: dict[tuple[Font, int, int], _Points] = {}
+
+    def blank(self, columns: int) -> np.ndarray:
+        """An empty canvas: uint8 [columns, rows] of coverage (grey), [columns, rows, 3] white (colour)."""
+        if self.rgb:
+            return np.full((columns, self.rows, 3), 255, np.uint8)
+        return np.zeros((columns, self.rows), np.uint8)
+
+    def finish(self, canvas: np.ndarray) -> np.ndarray:
+        """The picture on a canvas: uint8 [rows, columns(, 3)], white 255, a new contiguous array."""
+        if self.rgb:
+            return np.ascontiguousarray(canvas.transpose(1, 0, 2))
+        return np.ascontiguousarray(255 - canvas.T)
+
+    def draw(self, canvas: np.ndarray, line: Line, left: int, baseline: int) -> None:
+        """Draw a line with its left end at pixel ``left`` and its baseline at ``baseline`` units below the top."""
+        end = len(canvas)
+        pending: list[_Points] = []
+        for run, x in glyph_positions(line):
+            x += left
+            if x > end + run.width or x + run.width < -run.width:
+                continue  # far outside
+            if run.item.font.has_colour and self._has_colour_glyphs(run):
+                self._flush(canvas, pending)
+                self._draw_colour(canvas, run, x, baseline)
+            else:
+                points = self._run_points(run, x, baseline, end)
+                if points is not None:
+                    pending.append(points)
+        self._flush(canvas, pending)
+
+    def _has_colour_glyphs(self, run: Run) -> bool:
+        return any(
+            run.item.font.bitmap(glyph).colour is not None
+            for glyph in run.glyphs
+            if glyph not in (EMPTY_GLYPH, UNKNOWN_GLYPH)
+        )
+
+    def _run_points(self, run: Run, left: int, baseline: int, end: int) -> _Points | None:
+        """Where a run puts ink: flat canvas places (with repetitions) and coverage."""
+        origin_x, origin_y = left * UNITS + UNITS // 2, baseline - run.rise + UNITS // 2
+        places, values, shifts, lengths = [], [], [], []
+        rows, font = self.rows, run.item.font
+        for index, glyph in enumerate(run.glyphs):
+            if glyph == EMPTY_GLYPH:
+                continue
+            column = (origin_x + run.x[index]) >> 10
+            if glyph == UNKNOWN_GLYPH:
+                points = self._box_points(run, index, baseline - run.rise)
+            else:
+                row = (origin_y + run.y[index]) >> 10
+                found = self._points.get((font, glyph, row))
+                points = self._glyph_points(font, glyph, row) if found is None else found
+            if len(points[0]) and column < end + rows:
+                places.append(points[0])
+                values.append(points[1])
+                shifts.append(column * rows)
+                lengths.append(len(points[0]))
+        if not places:
+            return None
+        flat = np.concatenate(places) + np.repeat(np.array(shifts, np.int64), lengths)
+        value = np.concatenate(values)
+        inside = (flat >= 0) & (flat < end * rows)
+        return (flat, value) if inside.all() else (flat[inside], value[inside])
+
+    def _glyph_points(self, font: Font, glyph: int, row: int) -> _Points:
+        points = self._points[font, glyph, row] = self._clip(font.bitmap(glyph), row)
+        return points
+
+    def _box_points(self, run: Run, index: int, baseline: int) -> _Points:
+        box = run.boxes[index]
+        fraction = (baseline % UNITS) / UNITS
+        return self._clip(self._missing_box.bitmap(box, run.item.font, fraction), baseline // UNITS)
+
+    def _clip(self, bitmap: Bitmap, row: int) -> _Points:
+        """The inked pixels of a bitmap whose origin is in column 0 of ``row``, without those above or below."""
+        ys, xs = np.nonzero(bitmap.alpha)
+        values = bitmap.alpha[ys, xs]
+        ys = ys + (row - bitmap.top)
+        inside = (ys >= 0) & (ys < self.rows)
+        return ((xs[inside] + bitmap.left) * self.rows + ys[inside]).astype(np.int64), values[inside]
+
+    def _flush(self, canvas: np.ndarray, pending: list[_Points]) -> None:
+        """Lay the runs in ``pending`` over the canvas, in order, and empty it."""
+        for flat, value in pending:
+            if not len(flat):
+                continue
+            low, high = int(flat.min()) // self.rows, int(flat.max()) // self.rows + 1
+            flat = flat - low * self.rows
+            mask = np.zeros((high - low) * self.rows, np.uint8)
+            mask[flat] = value
+            if int(mask.sum()) != int(value.sum()):  # glyphs overlap
+                mask = np.minimum(np.bincount(flat, value, len(mask)), 255).astype(np.uint8)
+            self._over(canvas[low:high], mask.reshape(-1, self.rows), None)
+        pending.clear()
+
+    def _draw_colour(self, canvas: np.ndarray, run: Run, left: int, baseline: int) -> None:
+        for index, glyph in enumerate(run.glyphs):
+            if glyph in (EMPTY_GLYPH, UNKNOWN_GLYPH):
+                continue
+            bitmap = run.item.font.bitmap(glyph)
+            column = ((left * UNITS + run.x[index] + UNITS // 2) >> 10) + bitmap.left
+            row = ((baseline - run.rise + run.y[index] + UNITS // 2) >> 10) - bitmap.top
+            height, width = bitmap.alpha.shape
+            top, bottom = max(row, 0), min(row + height, self.rows)
+            first, last = max(column, 0), min(column + width, len(canvas))
+            if top >= bottom or first >= last:
+                continue
+            window = np.s_[top - row : bottom - row, first - column : last - column]
+            colour = None if bitmap.colour is None or not self.rgb else bitmap.colour[window].transpose(1, 0, 2)
+            self._over(canvas[first:last, top:bottom], bitmap.alpha[window].T, colour)
+
+    def _over(self, canvas: np.ndarray, alpha: np.ndarray, colour: np.ndarray | None) -> None:
+        """canvas = colour + canvas * (1 - alpha); ``colour`` (premultiplied) None is black ink."""
+        product = canvas * (255 - alpha.astype(np.uint32))[(...,) + (None,) * self.rgb] + 128
+        kept = (product + (product >> 8)) >> 8
+        ink = (alpha if colour is None else colour) if not self.rgb or colour is not None else 0
+        canvas[...] = np.minimum(kept + ink, 255)

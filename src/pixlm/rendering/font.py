@@ -1,0 +1,243 @@
+"""One font file at one size: shaping with HarfBuzz, line metrics, glyph bitmaps with FreeType.
+
+Units: HarfBuzz works in 1/1024 pixel (``UNITS``), as Pango does; FreeType in 1/64 pixel.
+
+The bitmaps equal those of a FreeType built without HarfBuzz (the one that Linux distributions ship and that PIXEL's
+fine-tuning images came from): light hinting, and FreeType never sees the font's GSUB and GPOS tables. The FreeType in
+the wheel of freetype-py contains HarfBuzz and would otherwise hint conjuncts, ligatures and superscripts with other
+blue zones, which changes two glyphs in five.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import freetype
+import numpy as np
+import uharfbuzz as hb
+
+from pixlm.errors import UsageError
+from pixlm.rendering.resampling import scale_down
+
+UNITS = 1024  # HarfBuzz and Pango units in a pixel
+
+#: Glyph numbers that no font uses: nothing to draw (Pango's "empty" glyph), and a character that the font lacks.
+EMPTY_GLYPH = 0x0FFFFFFF
+UNKNOWN_GLYPH = 0x0FFFFFFE
+
+_LOAD_FLAGS = freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_IGNORE_GLOBAL_ADVANCE_WIDTH | freetype.FT_LOAD_NO_BITMAP
+_BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
+# HarfBuzz up to 6 leaves out contextual alternates for Hangul, as Uniscribe does; later versions apply them.
+_HANGUL_FEATURES = {"calt": False}
+_SFNT_VERSIONS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")
+_COLOUR_TABLES = {"CBDT", "sbix", "COLR"}
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """What a glyph looks like. ``alpha``: uint8 [rows, columns]; its first row is ``top`` pixels above the baseline and
+    its first column ``left`` pixels right of the pen. ``colour``: uint8 [rows, columns, 3], premultiplied, or None."""
+
+    left: int
+    top: int
+    alpha: np.ndarray
+    colour: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Glyphs of one item in visual order. ``x_advance``, ``x_offset`` and ``y_offset`` (upwards) are in units, as
+    HarfBuzz gives them; ``clusters`` are indices into the text that was passed."""
+
+    glyphs: list[int]
+    clusters: list[int]
+    positions: list[tuple[int, int, int, int]]  # x_offset, y_offset, x_advance, y_advance
+
+
+_NO_BITMAP = Bitmap(0, 0, np.zeros((0, 0), np.uint8))
+
+
+class Font:
+    """A font file at a size.
+
+    Args:
+        path: TrueType or OpenType file; of a collection (``.ttc``) the first face.
+        size: pixels per em in 1/1024 px.
+
+    Raises:
+        UsageError: the file is missing, no font, or broken.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read the font file {path}: {error.strerror or error}") from None
+        self.data = data
+        tables = _check_tables(path, data)
+        self.size = size
+        self.face = hb.Face(hb.Blob(data), 0)
+        self.font = hb.Font(self.face)
+        self.font.scale = (size, size)
+        extents = self.font.get_font_extents("ltr")
+        self.ascender: int = extents.ascender
+        self.descender: int = extents.descender
+        # Pango rounds both up to whole pixels, after taking off a hundredth of a unit of noise.
+        self.ascent = -(-self.ascender // UNITS) * UNITS
+        self.descent = -(self.descender // UNITS) * UNITS
+        self.has_colour = bool(_COLOUR_TABLES & tables.keys())
+        try:
+            self._rasteriser = freetype.Face(io.BytesIO(_without_layout_tables(data)))
+            if self._rasteriser.is_scalable:
+                self._rasteriser.set_char_size((size * 64 * 2 // UNITS + 1) // 2)
+                self._strike = 0.0
+            else:
+                sizes = self._rasteriser.available_sizes
+                self._strike = max(s.y_ppem for s in sizes) / 64 if sizes else 0.0
+                if not self._strike:
+                    raise UsageError(f"{path} has neither outlines nor bitmaps that can be drawn")
+        except freetype.FT_Exception as error:
+            raise UsageError(f"FreeType cannot open the font {path}: {error}") from None
+        if not self.face.glyph_count or not len(self.face.unicodes):
+            raise UsageError(f"{path} is no usable font: it maps no characters to glyphs")
+        self._bitmaps: dict[int, Bitmap] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    def covers(self, char: str) -> bool:
+        return self.font.get_nominal_glyph(ord(char)) is not None
+
+    def shape(self, text: str, start: int, length: int, *, script: str, language: str, rtl: bool) -> Shaped:
+        """Shape ``text[start:start + length]``; the rest of ``text`` is context (HarfBuzz looks at five characters)."""
+        buffer = hb.Buffer()
+        buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
+        buffer.add_str(text, start, length)
+        buffer.flags = _BUFFER_FLAGS
+        buffer.direction = "rtl" if rtl else "ltr"
+        buffer.script = script
+        buffer.language = language
+        buffer.invisible_glyph = EMPTY_GLYPH
+        buffer.not_found_glyph = UNKNOWN_GLYPH
+        hb.shape(self.font, buffer, _HANGUL_FEATURES if script == "Hang" else None)
+        infos = buffer.glyph_infos
+        return Shaped(
+            [info.codepoint for info in infos],
+            [info.cluster for info in infos],
+            [position.position for position in buffer.glyph_positions],
+        )
+
+    def baseline(self, tag: str, script: str) -> int:
+        """The font's baseline ``tag`` in units; without a BASE table synthesised the way HarfBuzz 6 does."""
+        value = self.font.get_layout_baseline(tag, "LTR", script, "dflt")
+        if value is not None:
+            return int(value)
+        if tag == "icfb":  # ideographic face bottom: a tenth of the em box up from its bottom
+            bottom = self.font.get_layout_baseline("ideo", "LTR", script, "dflt")
+            top = self.font.get_layout_baseline("idtp", "LTR", script, "dflt")
+            low = bottom if bottom is not None else top - self.size if top is not None else self.descender
+            high = top if top is not None else bottom + self.size if bottom is not None else self.ascender
+            return int(low + (high - low) // 10)
+        if tag == "hang":
+            return self.size * 6 // 10
+        return 0
+
+    def bitmap(self, glyph: int) -> Bitmap:
+        """The glyph drawn with its origin on a whole pixel. A glyph that FreeType cannot load is blank."""
+        found = self._bitmaps.get(glyph)
+        if found is None:
+            with self._lock:
+                found = self._bitmaps[glyph] = self._colour_bitmap(glyph) if self._strike else self._outline(glyph)
+        return found
+
+    def _outline(self, glyph: int) -> Bitmap:
+        face = self._rasteriser
+        try:
+            face.load_glyph(glyph, _LOAD_FLAGS)
+            face.glyph.render(freetype.FT_RENDER_MODE_NORMAL)
+        except freetype.FT_Exception:
+            return _NO_BITMAP
+        bitmap = face.glyph.bitmap
+        rows, columns, pitch = bitmap.rows, bitmap.width, bitmap.pitch
+        if not rows or not columns:
+            return _NO_BITMAP
+        alpha = np.array(bitmap.buffer, np.uint8).reshape(rows, pitch)[:, :columns].copy()
+        return Bitmap(face.glyph.bitmap_left, face.glyph.bitmap_top, alpha)
+
+    def _colour_bitmap(self, glyph: int) -> Bitmap:
+        png = self.font.get_glyph_color_png(glyph).data
+        extents = self.font.get_glyph_extents(glyph)
+        if not png or extents is None:
+            return _NO_BITMAP
+        from PIL import Image
+
+        with Image.open(io.BytesIO(png)) as image:
+            if max(image.size) > 4096:
+                return _NO_BITMAP
+            pixels = np.asarray(image.convert("RGBA"))
+        # HarfBuzz scales the strike's bearings to the font's size; undoing that gives back whole strike pixels.
+        strike_units = self.size / self._strike
+        left, top = round(extents.x_bearing / strike_units), round(extents.y_bearing / strike_units)
+        return Bitmap(*scale_down(pixels, left, top, self.size / UNITS / self._strike))
+
+
+def _check_tables(path: Path, data: bytes) -> dict[str, tuple[int, int]]:
+    """The table directory of the first face, checked against the file's size before any library parses it."""
+    if len(data) < 12 or data[:4] not in _SFNT_VERSIONS:
+        raise UsageError(f"{path} is no TrueType or OpenType font")
+    try:
+        tables = _table_directory(data)
+    except struct.error:
+        raise UsageError(f"the font file {path} is broken: it ends inside its table directory") from None
+    for tag, (offset, length) in tables.items():
+        if offset + length > len(data):
+            raise UsageError(f"the font file {path} is truncated: its table {tag!r} ends beyond the end of the file")
+    missing = sorted({"cmap", "head", "maxp"} - tables.keys())
+    if missing:
+        raise UsageError(f"the font file {path} is broken: it lacks the table {missing[0]!r}")
+    return tables
+
+
+def _directory_offset(data: bytes) -> int:
+    return struct.unpack_from(">L", data, 12)[0] if data[:4] == b"ttcf" else 0
+
+
+def _table_directory(data: bytes) -> dict[str, tuple[int, int]]:
+    start = _directory_offset(data)
+    (count,) = struct.unpack_from(">H", data, start + 4)
+    records = (struct.unpack_from(">4sLLL", data, start + 12 + 16 * index) for index in range(count))
+    return {tag.decode("latin-1"): (offset, length) for tag, _, offset, length in records}
+
+
+def _without_layout_tables(data: bytes) -> bytes:
+    copy = bytearray(data)
+    start = _directory_offset(data)
+    (count,) = struct.unpack_from(">H", data, start + 4)
+    for record in range(start + 12, start + 12 + 16 * count, 16):
+        if copy[record : record + 4] in (b"GSUB", b"GPOS"):
+            copy[record + 3] = ord("Z")  # keeps the directory sorted, which HarfBuzz relies on
+    return bytes(copy)
+
+
+def ot_script_tag(script: str) -> str:
+    """The OpenType tag of an ISO 15924 script in the first generation of tags, which BASE tables use."""
+    return {"Hira": "kana", "Laoo": "lao ", "Yiii": "yi  ", "Nkoo": "nko ", "Vaii": "vai "}.get(script, script.lower())
+
+
+def as_units(pixels: float) -> int:
+    """Pixels to Pango units, rounded as Pango rounds a font size."""
+    return int(pixels * UNITS + 0.5)
+
+
+def unify(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """``paths`` without repetitions, first occurrence first."""
+    return tuple(dict.fromkeys(paths))

@@ -1,0 +1,137 @@
+"""What a renderer returns: :class:`Rendered` for one input, :class:`RenderedBatch` for several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pixlm.errors import UsageError
+from pixlm.rendering.geometry import padded_length
+
+
+@dataclass
+class Rendered:
+    """One rendered input of L patches of P x P pixels.
+
+    Attributes:
+        pixel_values: uint8 [P, P*L] (grey) or [P, P*L, 3]; white is 255.
+        num_text_patches: patches before the closing separator; of a pair including the separator between the texts.
+        sep_patches: patch indices of the black separators.
+        word_starts: list input only: the first patch of every word that fits, and one more entry, the end.
+        offset_mapping: if asked for: per patch the half-open range of code points it shows, in the text (of a pair: in
+            that of the two texts that the patch belongs to); (0, 0) at separators and padding.
+        overflowing: further windows on a text that does not fit, if asked for; else empty.
+        lost: words (list input) or characters (strings; spaces are not counted) that did not fit.
+        missing: characters that no font has, with repetitions.
+        missing_characters: the same characters, each once.
+    """
+
+    pixel_values: np.ndarray
+    num_text_patches: int
+    sep_patches: list[int]
+    word_starts: list[int] | None = None
+    offset_mapping: list[tuple[int, int]] | None = None
+    overflowing: list[Rendered] | None = None
+    lost: int = 0
+    missing: int = 0
+    missing_characters: str = ""
+
+    @property
+    def attention_mask(self) -> np.ndarray:
+        """uint8 [L]: 1 for the text patches and the closing separator."""
+        patches = self.pixel_values.shape[1] // self.pixel_values.shape[0]
+        return (np.arange(patches) <= self.num_text_patches).astype(np.uint8)
+
+
+class RenderedBatch(Mapping[str, Any]):
+    """A batch of rendered inputs: a mapping whose entries can also be read as attributes.
+
+    Keys: ``pixel_values`` uint8 [B, C, P, P*L] (C = 1 grey, 3 colour), ``attention_mask`` uint8 [B, L],
+    ``num_text_patches`` [B], ``word_starts``, ``offset_mapping`` (lists of B entries or None), ``lost`` and ``missing``
+    [B], and ``overflow_to_sample_mapping`` [B] if windows were asked for. Without padding ``pixel_values`` and
+    ``attention_mask`` are lists of B arrays.
+    """
+
+    def __init__(self, entries: dict[str, Any]) -> None:
+        self._entries = entries
+
+    def __getitem__(self, key: str) -> Any:
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._entries:
+            raise AttributeError(f"a rendered batch has no entry {name!r}")
+        return self._entries[name]
+
+    def __repr__(self) -> str:
+        return f"RenderedBatch({', '.join(self._entries)})"
+
+
+def make_batch(
+    rendered: list[Rendered], *, padding: str | bool, patches: int, blank: np.ndarray, return_tensors: str,
+    sample_mapping: list[int] | None,
+) -> RenderedBatch:  # fmt: skip
+    """Put unpadded images into one batch.
+
+    Args:
+        patches: the renderer's ``max_seq_length``.
+        blank: an image without patches; gives patch size and channels to an empty batch.
+        return_tensors: "np" or "pt".
+        sample_mapping: the input of each image, if windows were asked for.
+    """
+    if return_tensors not in ("np", "pt"):
+        raise UsageError(f"return_tensors is {return_tensors!r}, but it must be 'np' or 'pt'")
+    images = [_channels_first(one.pixel_values) for one in rendered]
+    masks = [one.attention_mask for one in rendered]
+    pixel_values: Any = images
+    attention_mask: Any = masks
+    if padding is not False:
+        used = max((len(mask) for mask in masks), default=0)
+        length = padded_length(used, padding, patches)
+        channels, height = _channels_first(blank).shape[:2]
+        pixel_values = np.full((len(images), channels, height, height * length), 255, np.uint8)
+        attention_mask = np.zeros((len(images), length), np.uint8)
+        for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
+            pixel_values[row, :, :, : image.shape[2]] = image
+            attention_mask[row, : len(mask)] = mask
+    entries: dict[str, Any] = {
+        "pixel_values": pixel_values,
+        "attention_mask": attention_mask,
+        "num_text_patches": np.array([one.num_text_patches for one in rendered], np.int64),
+        "word_starts": [one.word_starts for one in rendered],
+        "offset_mapping": [one.offset_mapping for one in rendered],
+        "lost": np.array([one.lost for one in rendered], np.int64),
+        "missing": np.array([one.missing for one in rendered], np.int64),
+    }
+    if sample_mapping is not None:
+        entries["overflow_to_sample_mapping"] = np.array(sample_mapping, np.int64)
+    return RenderedBatch(_to_torch(entries) if return_tensors == "pt" else entries)
+
+
+def _channels_first(image: np.ndarray) -> np.ndarray:
+    return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+
+
+def _to_torch(entries: dict[str, Any]) -> dict[str, Any]:
+    try:
+        import torch
+    except ImportError:
+        raise UsageError('return_tensors="pt" needs PyTorch: pip install "pixlm[train]"') from None
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return torch.from_numpy(np.ascontiguousarray(value))
+        if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+            return [convert(entry) for entry in value]
+        return value
+
+    return {key: convert(value) for key, value in entries.items()}

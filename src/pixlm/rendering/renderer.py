@@ -1,0 +1,442 @@
+"""`TextRenderer`: text to patches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixlm.errors import UsageError
+from pixlm.rendering import config, fonts
+from pixlm.rendering.drawing import Painter
+from pixlm.rendering.font import UNITS, Font, as_units, unify
+from pixlm.rendering.geometry import Geometry, check_padding, padded_length
+from pixlm.rendering.inputs import TextInput, describe
+from pixlm.rendering.itemize import FontSet
+from pixlm.rendering.line import Line, LineLayout
+from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
+from pixlm.rendering.strategies import Plan, make_strategy
+
+logger = logging.getLogger(__name__)
+
+_BACKENDS = ("harfbuzz", "pango", "pygame")
+_MISSING_GLYPH = ("warn", "box", "error")
+_FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
+
+#: Laid out lines of at most this many code points are kept: words repeat, and corpora are measured by the character.
+_CACHED_LENGTH = 48
+_CACHE_SIZE = 20_000
+
+PathLike = str | os.PathLike[str]
+
+
+class TextRenderer:
+    """Renders text to a row of square patches.
+
+    Args:
+        font_file: TrueType or OpenType font; None takes the one that ships with pixlm and, if no fallback is named, its
+            fallback for Han, kana and Hangul.
+        strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch).
+        backend: "harfbuzz".
+        font_size: points.
+        dpi: dots per inch; 8 points at 120 dpi are 13.3 pixels.
+        pixels_per_patch: P, height and width of a patch in pixels.
+        max_seq_length: L, the most patches an image has; may be assigned later.
+        rgb: three channels, with colour emoji; else emoji are black silhouettes.
+        fallback_fonts: font files for characters that ``font_file`` lacks, best first.
+        fallback_fonts_dir: folder of more such fonts (``*.ttf``, ``*.otf``, ``*.ttc``), taken in order of their names.
+        missing_glyph: a character that no font has: "warn" draws a box and warns once per call, "box" draws it
+            silently, "error" raises a UsageError.
+        compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's PangoCairo renderer) or "pixel-m4" (PIXEL-M4's
+            edited copy of it, without left margin).
+
+    Raises:
+        UsageError: a value that is not among the ones above, or a font that cannot be used.
+    """
+
+    def __init__(
+        self,
+        font_file: PathLike | None = None,
+        *,
+        strategy: str = "continuous",
+        backend: str = "harfbuzz",
+        font_size: float = 8,
+        dpi: float = 120,
+        pixels_per_patch: int = 16,
+        max_seq_length: int = 529,
+        rgb: bool = False,
+        fallback_fonts: Sequence[PathLike] = (),
+        fallback_fonts_dir: PathLike | None = None,
+        missing_glyph: str = "warn",
+        compat: str | None = None,
+    ) -> None:
+        if backend not in _BACKENDS:
+            raise UsageError(f"backend is {backend!r}, but it must be one of {', '.join(_BACKENDS)}")
+        if backend != "harfbuzz":
+            raise UsageError(f"the backend {backend!r} is not available in this version of pixlm; use 'harfbuzz'")
+        if missing_glyph not in _MISSING_GLYPH:
+            raise UsageError(f"missing_glyph is {missing_glyph!r}, but it must be one of {', '.join(_MISSING_GLYPH)}")
+        self._strategy = make_strategy(strategy, compat)
+        self._size = _font_pixels(font_size, dpi)
+        main = fonts.default_font() if font_file is None else _as_path(font_file, "font_file")
+        if isinstance(fallback_fonts, str | bytes | os.PathLike):
+            raise UsageError("fallback_fonts is one path, but it must be a list of paths")
+        fallbacks = [_as_path(path, "fallback_fonts") for path in fallback_fonts]
+        if fallback_fonts_dir is not None:
+            fallbacks += _fonts_in(_as_path(fallback_fonts_dir, "fallback_fonts_dir"))
+        elif font_file is None and not fallbacks:
+            fallbacks += fonts.default_fallbacks()
+        self._arguments: dict[str, Any] = {
+            "font_file": main,
+            "strategy": strategy,
+            "backend": backend,
+            "font_size": font_size,
+            "dpi": dpi,
+            "pixels_per_patch": _positive_int(pixels_per_patch, "pixels_per_patch"),
+            "rgb": bool(rgb),
+            "fallback_fonts": unify(fallbacks),
+            "missing_glyph": missing_glyph,
+            "compat": compat,
+        }
+        self.max_seq_length = max_seq_length
+        self._open()
+
+    def _open(self) -> None:
+        """Load the fonts and start with empty caches."""
+        paths = [self.font_file, *(path for path in self.fallback_fonts if path != self.font_file)]
+        self._fonts = FontSet([Font(path, self._size) for path in paths])
+        self._missing_box = MissingBox(self.font_file)
+        self._layout = LineLayout(self._fonts, self._missing_box)
+        self._painter = Painter(self.pixels_per_patch, self.rgb, self._missing_box)
+        self._lines: dict[tuple[str, int | None], Line] = {}
+
+    # ---- what it was made with
+
+    @property
+    def font_file(self) -> Path:
+        path: Path = self._arguments["font_file"]
+        return path
+
+    @property
+    def fallback_fonts(self) -> tuple[Path, ...]:
+        """Every fallback font in order, those of ``fallback_fonts_dir`` included."""
+        paths: tuple[Path, ...] = self._arguments["fallback_fonts"]
+        return paths
+
+    @property
+    def strategy(self) -> str:
+        return str(self._arguments["strategy"])
+
+    @property
+    def backend(self) -> str:
+        return str(self._arguments["backend"])
+
+    @property
+    def compat(self) -> str | None:
+        value: str | None = self._arguments["compat"]
+        return value
+
+    @property
+    def missing_glyph(self) -> str:
+        return str(self._arguments["missing_glyph"])
+
+    @property
+    def font_size(self) -> float:
+        value: float = self._arguments["font_size"]
+        return value
+
+    @property
+    def dpi(self) -> float:
+        value: float = self._arguments["dpi"]
+        return value
+
+    @property
+    def pixels_per_patch(self) -> int:
+        value: int = self._arguments["pixels_per_patch"]
+        return value
+
+    @property
+    def rgb(self) -> bool:
+        return bool(self._arguments["rgb"])
+
+    @property
+    def max_seq_length(self) -> int:
+        """The most patches an image has, the closing separator included."""
+        return self._max_seq_length
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: int) -> None:
+        self._max_seq_length = _positive_int(value, "max_seq_length")
+
+    def __repr__(self) -> str:
+        a = self._arguments
+        return (
+            f"TextRenderer({str(self.font_file)!r}, strategy={a['strategy']!r}, max_seq_length={self.max_seq_length}, "
+            f"rgb={a['rgb']}, compat={a['compat']!r})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"arguments": self._arguments, "max_seq_length": self.max_seq_length}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["arguments"], max_seq_length=state["max_seq_length"])  # type: ignore[misc]
+
+    # ---- rendering
+
+    def render(
+        self,
+        text: str | tuple[str, str] | list[str],
+        *,
+        rtl: bool | None = None,
+        return_offset_mapping: bool = False,
+        return_overflowing_patches: bool = False,
+        stride: int = 0,
+        text_a_max_length: int | None = None,
+        padding: str | bool = "max_length",
+    ) -> Rendered:
+        """Render one text (str), pair of texts (tuple of two str) or list of words.
+
+        Args:
+            rtl: whether a pair is right to left; None decides by its characters. Single texts and words always decide
+                by their characters.
+            return_offset_mapping: fill ``Rendered.offset_mapping`` (pairs).
+            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs).
+            stride: patches that consecutive windows share.
+            text_a_max_length: patches that the first text of a pair may take.
+            padding: "max_length" fills up to ``max_seq_length`` patches with white, "multiple_of_64" to 63, 127 ...
+                patches, "longest" and False not at all.
+
+        Raises:
+            TypeError: ``text`` is none of these.
+            UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
+        """
+        check_padding(padding)
+        rendered = self._render(
+            text,
+            rtl=rtl,
+            return_offset_mapping=return_offset_mapping,
+            return_overflowing_patches=return_overflowing_patches,
+            stride=stride,
+            text_a_max_length=text_a_max_length,
+        )
+        for one in (rendered, *(rendered.overflowing or ())):
+            one.pixel_values = self._pad(one.pixel_values, padding)
+        return rendered
+
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        is_split_into_words: bool = False,
+        padding: str | bool = "longest",
+        return_tensors: str = "np",
+        rtl: bool | None = None,
+        return_offset_mapping: bool = False,
+        return_overflowing_patches: bool = False,
+        stride: int = 0,
+        text_a_max_length: int | None = None,
+    ) -> RenderedBatch:
+        """Render a batch: a str, a pair, or a list of these; with ``is_split_into_words=True`` a list of words or a
+        list of lists of words. The other keywords are those of :meth:`render`.
+
+        Returns:
+            a mapping, see :class:`RenderedBatch`. With ``padding=False`` images are as long as each text.
+        """
+        check_padding(padding)
+        rendered: list[Rendered] = []
+        samples: list[int] = []
+        for index, one in enumerate(_as_batch(inputs, is_split_into_words)):
+            first = self._render(
+                one,
+                rtl=rtl,
+                return_offset_mapping=return_offset_mapping,
+                return_overflowing_patches=return_overflowing_patches,
+                stride=stride,
+                text_a_max_length=text_a_max_length,
+            )
+            windows = [first, *(first.overflowing or ())]
+            rendered += windows
+            samples += [index] * len(windows)
+        return make_batch(
+            rendered,
+            padding=padding,
+            patches=self.max_seq_length,
+            blank=self._painter.finish(self._painter.blank(0)),
+            return_tensors=return_tensors,
+            sample_mapping=samples if return_overflowing_patches else None,
+        )
+
+    def text_width(self, text: str) -> int:
+        """Advance width of a text on one line in pixels. Nothing is drawn, and missing characters are not reported."""
+        checked = TextInput(text, keep_tabs=self.compat is not None).text
+        if checked is None:
+            raise TypeError(f"text_width takes a str, not {describe(text)}")
+        return self._lay_out(checked).width
+
+    def _render(
+        self,
+        text: Any,
+        *,
+        rtl: bool | None,
+        return_offset_mapping: bool,
+        return_overflowing_patches: bool,
+        stride: int,
+        text_a_max_length: int | None,
+    ) -> Rendered:
+        """As :meth:`render`, without padding."""
+        if return_offset_mapping or return_overflowing_patches:
+            name = "return_offset_mapping" if return_offset_mapping else "return_overflowing_patches"
+            raise UsageError(f"{name} is not supported by this version of pixlm")
+        checked = TextInput(text, keep_tabs=self.compat is not None)
+        geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
+        if checked.text is not None:
+            plan = self._strategy.text(checked.text, geometry, self._lay_out)
+        elif checked.words is not None:
+            plan = self._strategy.words(checked.words, geometry, self._lay_out)
+        else:
+            assert checked.pair is not None
+            plan = self._strategy.pair(
+                *checked.pair, geometry, self._lay_out, rtl=rtl, max_length=_optional_int(text_a_max_length)
+            )
+        missing = "\ufffd" * checked.surrogates + "".join(
+            line.text[index] for line, _ in plan.lines for index in line.missing
+        )
+        if missing:
+            self._report(missing)
+        return Rendered(
+            pixel_values=self._draw(plan),
+            num_text_patches=plan.end,
+            sep_patches=plan.separators,
+            word_starts=plan.word_starts,
+            lost=plan.lost,
+            missing=len(missing),
+            missing_characters="".join(dict.fromkeys(missing)),
+        )
+
+    def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
+        key = text, level
+        line = self._lines.get(key)
+        if line is None:
+            line = self._layout.layout(text, level=level, max_width=max_width)
+            if line.complete and len(text) <= _CACHED_LENGTH:
+                if len(self._lines) >= _CACHE_SIZE:
+                    self._lines.clear()
+                self._lines[key] = line
+        return line
+
+    def _draw(self, plan: Plan) -> np.ndarray:
+        patch = self.pixels_per_patch
+        canvas = self._painter.blank((plan.end + 1) * patch)
+        for line, left in plan.lines:
+            # The line's box stands 2 pixels above the middle of the strip.
+            top = patch * UNITS // 2 - line.height * UNITS // 2 - 2 * UNITS
+            self._painter.draw(canvas, line, left, top + line.ascent)
+        image = self._painter.finish(canvas)
+        for separator in plan.separators:
+            image[:, separator * patch : (separator + 1) * patch] = 0
+        return image
+
+    def _pad(self, image: np.ndarray, padding: str | bool) -> np.ndarray:
+        used = image.shape[1] // self.pixels_per_patch
+        width = padded_length(used, padding, self.max_seq_length) * self.pixels_per_patch
+        if width == image.shape[1]:
+            return image
+        padded = np.full((image.shape[0], width, *image.shape[2:]), 255, np.uint8)
+        padded[:, : image.shape[1]] = image
+        return padded
+
+    def _report(self, missing: str) -> None:
+        if self.missing_glyph == "box":
+            return
+        names = [f"U+{ord(char):04X}" for char in dict.fromkeys(missing)]
+        shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        count = f"{len(missing)} character{'s' if len(missing) > 1 else ''}"
+        if self.missing_glyph == "error":
+            raise UsageError(f"no font has {count} of the text: {shown}; add a font with fallback_fonts")
+        warnings.warn(f"no font has {count} of a text, drawn as boxes: {shown}", stacklevel=4)
+
+    # ---- files
+
+    def save_pretrained(self, folder: PathLike) -> Path:
+        """Write ``text_renderer_config.json`` and copies of all fonts into ``folder``, which is made if need be.
+
+        Returns:
+            the path of the configuration file.
+        """
+        return config.save(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(
+        cls, folder_or_hub_id: PathLike, *, revision: str | None = None, **overrides: Any
+    ) -> TextRenderer:
+        """Load a renderer that pixlm or upstream saved.
+
+        Args:
+            folder_or_hub_id: folder with ``text_renderer_config.json``, the path of that file, or, if there is no such
+                path, the id of a repository on the Hugging Face hub.
+            revision: branch, tag or commit on the hub.
+            overrides: constructor arguments to use instead of the saved ones.
+        """
+        return cls(**config.load(folder_or_hub_id, revision, overrides))
+
+
+def _as_batch(inputs: Any, is_split_into_words: bool) -> list[Any]:
+    if is_split_into_words:
+        if not isinstance(inputs, list):
+            raise TypeError(f"TextRenderer: with is_split_into_words=True pass a list of words or a list of lists of "
+                            f"words, not {describe(inputs)}")  # fmt: skip
+        if inputs and all(isinstance(entry, list) for entry in inputs):
+            return inputs
+        return [inputs]
+    if isinstance(inputs, str | tuple):
+        return [inputs]
+    if not isinstance(inputs, list):
+        raise TypeError(
+            f"TextRenderer cannot render {describe(inputs)}; a batch is a str, a tuple of two str or a list of these"
+        )
+    for index, entry in enumerate(inputs):
+        if isinstance(entry, list):
+            raise TypeError(f"TextRenderer: entry {index} of the batch is a list; pass is_split_into_words=True")
+    return inputs
+
+
+def _font_pixels(font_size: float, dpi: float) -> int:
+    """Size of the font in units, from points and dots per inch."""
+    for name, value in (("font_size", font_size), ("dpi", dpi)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10_000:
+            raise UsageError(f"{name} is {value!r}, but it must be a number above 0")
+    pixels = font_size * dpi / 72
+    if not 1 <= pixels <= 1000:
+        raise UsageError(f"font_size {font_size} at {dpi} dpi is {pixels:.3g} pixels, but it must be 1 to 1000 pixels")
+    return as_units(pixels)
+
+
+def _positive_int(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{name} is {value!r}, but it must be a whole number above 0")
+    return int(value)
+
+
+def _optional_int(value: Any) -> int | None:
+    return None if value is None else _positive_int(value, "text_a_max_length")
+
+
+def _as_path(value: Any, name: str) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"TextRenderer: {name} is {describe(value)}, not a path")
+    return Path(value)
+
+
+def _fonts_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"fallback_fonts_dir {folder} is no folder")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower().endswith(_FONT_SUFFIXES) and path.is_file())
+    if not found:
+        raise UsageError(f"fallback_fonts_dir {folder} holds no font (*.ttf, *.otf, *.ttc)")
+    return found
