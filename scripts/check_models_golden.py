@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ import torch
 from safetensors.torch import load_file
 
 from pixlm import models
+from pixlm.models.pixel.patches import grid_of
+from pixlm.models.pixel.positions import positions_for
 
 OUTPUT_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
@@ -84,14 +87,23 @@ def run(folder: Path, case: dict[str, Any], attention: str, device: str = "cpu")
     if "rng.noise.0" in recorded:
         inputs["noise"] = torch.from_numpy(recorded["rng.noise.0"])
     model = load_model(folder, case, attention).to(device)
-    output = model(**{name: value.to(device) for name, value in inputs.items()}, **case["call"])
+    call = dict(case["call"])
+    if attention != "eager":
+        call.pop("output_attentions", None)  # would fall back to eager attention
+    output = model(**{name: value.to(device) for name, value in inputs.items()}, **call)
+    known = {*output, "panel", "last_hidden_state_sorted"}
     report = Report(case["case"])
     for name, expected in recorded.items():
-        if not name.startswith("out.") or name.startswith("out.panel"):
-            continue
         path = name[4:].split(".")
-        if path[0] == "last_hidden_state_sorted":
+        if name.startswith("aux.interpolated"):
+            table = model.get_parameter("vit.embeddings.position_embeddings")
+            actual = positions_for(table, grid_of(inputs["pixel_values"], 16), "upstream")
+        elif not name.startswith("out.") or (path[0] == "panel" and "mask" in path[1]) or path[0] not in known:
+            continue
+        elif path[0] == "last_hidden_state_sorted":
             actual = sort_by_position(output.last_hidden_state, output.ids_restore)
+        elif path[0] == "panel":
+            actual = panel(path[1], output, inputs["pixel_values"])
         else:
             actual = output[path[0]] if len(path) == 1 else output[path[0]][int(path[1])]
         value = actual.detach().cpu().numpy()
@@ -106,6 +118,7 @@ def run(folder: Path, case: dict[str, Any], attention: str, device: str = "cpu")
     if any(name.startswith("grad.") for name in recorded):
         output.loss.backward()
         compare_gradients(model, recorded, case, report)
+    assert attention != "eager" or all(name[4:].split(".")[0] in known for name in recorded if name.startswith("out."))
     return report
 
 
@@ -138,6 +151,15 @@ def sort_by_position(hidden: torch.Tensor, ids_restore: torch.Tensor) -> torch.T
     return hidden.gather(1, places[..., None].expand_as(hidden))
 
 
+def panel(name: str, output: Any, pixel_values: torch.Tensor) -> torch.Tensor:
+    """A picture of the original reconstruction script: patches laid out as a square, predictions not de-normalised."""
+    patches = output.logits.cpu()
+    if name == "reconstruction":
+        filled = (output.mask * output.attention_mask).cpu()[..., None]
+        patches = models.patchify(pixel_values / 255) * (1 - filled) + patches * filled
+    return models.unpatchify(patches, columns=math.isqrt(patches.shape[1]))[0]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("golden", type=Path, help="folder with index.json")
@@ -148,8 +170,6 @@ def main() -> int:
     print(f"{'case':34} {'attention':10} {'outputs':>10} {'gradients':>10}")
     for case in supported_cases(arguments.golden):
         for attention in arguments.attention:
-            if attention != "eager" and case["call"].get("output_attentions"):
-                case = {**case, "call": {**case["call"], "output_attentions": True}}
             report = run(arguments.golden, case, attention, arguments.device)
             worst = [max((e for e, _ in part.values()), default=None) for part in (report.outputs, report.gradients)]
             shown = ["-" if value is None else f"{value:.1e}" for value in worst]

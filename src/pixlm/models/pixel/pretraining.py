@@ -225,6 +225,8 @@ class PixelForPreTraining(PixelPreTrainedModel):
         Args:
             compute_loss: False leaves ``loss`` out, for a caller who wants :func:`reconstruction_loss` as (sum, count).
         """
+        grid = grid_of(pixel_values, self.config.patch_size)
+        check_patch_vector("attention_mask", attention_mask, pixel_values, grid[0] * grid[1])
         visible = None if all_visible(attention_mask) else attention_mask
         encoded = self.vit(
             pixel_values,
@@ -236,7 +238,6 @@ class PixelForPreTraining(PixelPreTrainedModel):
             output_attentions=output_attentions,
             return_dict=True,
         )
-        grid = grid_of(pixel_values, self.config.patch_size)
         natural_order = noise is None and patch_mask is None and self.config.mask_ratio == 0
         logits = self.decoder(encoded.last_hidden_state, encoded.ids_restore, grid, visible, natural_order)
         loss = None
