@@ -1,14 +1,194 @@
-"""text_renderer_config.json"""
+"""Renderers on disk: ``text_renderer_config.json`` and the fonts beside it.
+
+pixlm writes upstream's keys, so that upstream can read the file, and its own: which strategy, backend and compat, the
+fallback fonts, and a fingerprint of fonts, versions and a rendered sample. Upstream's files do not say which of its
+renderers they belong to; a table knows the published repositories.
+"""
 
 from __future__ import annotations
 
+import fnmatch
+import json
+import os
+import re
+import shutil
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pixlm.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixlm.rendering.renderer import TextRenderer
+
+CONFIG_NAME = "text_renderer_config.json"
+
+#: Hub ids of upstream's checkpoints and how their images were made.
+KNOWN_REPOSITORIES: dict[str, dict[str, Any]] = {
+    "Team-PIXEL/pixel-base*": {"strategy": "continuous", "compat": "pixel", "rgb": False},
+    "Team-PIXEL/pixel-m4*": {"strategy": "bigrams", "compat": "pixel-m4", "rgb": True},
+}
+
+#: Keys that upstream reads and that mean nothing here: it always draws black on white.
+_UPSTREAM_ONLY = {
+    "background_color": "white",
+    "font_color": "black",
+    "pad_size": 3,
+    "text_renderer_type": "PangoCairoTextRenderer",
+}
+_NUMBERS = ("font_size", "dpi", "pixels_per_patch", "max_seq_length")
+_OWN = ("strategy", "backend", "compat", "missing_glyph")
+_ARGUMENTS = (*_NUMBERS, *_OWN, "rgb", "font_file", "fallback_fonts", "fallback_fonts_dir")
 
 
-def save(renderer: Any, folder: Path) -> Path:
-    raise NotImplementedError
+def save(renderer: TextRenderer, folder: Path) -> Path:
+    """Write the configuration and copies of the fonts into ``folder``; returns the configuration's path."""
+    names: dict[Path, str] = {}
+    for path in (renderer.font_file, *renderer.fallback_fonts):
+        taken = set(names.values())
+        names[path] = path.name if path.name not in taken else f"{len(names)}-{path.name}"
+    values = {
+        **_UPSTREAM_ONLY,
+        **{key: getattr(renderer, key) for key in (*_NUMBERS, *_OWN)},
+        "rgb": renderer.rgb,
+        "font_file": names[renderer.font_file],
+        "fallback_fonts": [names[path] for path in renderer.fallback_fonts],
+        "fingerprint": renderer.fingerprint,
+    }
+    target = folder / CONFIG_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, name in names.items():
+            copy = folder / name
+            if not (copy.exists() and copy.samefile(path)):
+                shutil.copyfile(path, copy)
+        target.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot save the renderer to {folder}: {error.strerror or error}") from None
+    return target
 
 
-def load(source: Any, revision: str | None, overrides: dict[str, Any]) -> dict[str, Any]:
-    raise NotImplementedError
+def load(
+    source: str | os.PathLike[str], revision: str | None, overrides: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What to make a renderer with.
+
+    Returns:
+        the constructor's arguments, and the saved fingerprint if the overrides leave it valid.
+    """
+    unknown = sorted(overrides.keys() - set(_ARGUMENTS))
+    if unknown:
+        raise UsageError(f"TextRenderer has no argument {unknown[0]!r}; it takes {', '.join(sorted(_ARGUMENTS))}")
+    path, repository = _find(source, revision)
+    saved = _read(path)
+    arguments = {key: saved[key] for key in (*_NUMBERS, *_OWN, "rgb") if key in saved}
+    arguments["font_file"] = path.parent / _file_name(saved.get("font_file"), path)
+    if "strategy" not in saved:
+        arguments.update(_upstream_arguments(repository, path, overrides))
+    arguments["fallback_fonts"] = [path.parent / _file_name(name, path) for name in saved.get("fallback_fonts") or ()]
+    if saved.get("fallback_fonts_dir") and "fallback_fonts_dir" not in overrides:
+        # Upstream notes the folder's path on the machine where the renderer was made.
+        folder = path.parent / str(saved["fallback_fonts_dir"])
+        if folder.is_dir():
+            arguments["fallback_fonts_dir"] = folder
+        else:
+            warnings.warn(
+                f"the fallback fonts of {path} are not here: there is no folder {folder}; pass fallback_fonts_dir=",
+                stacklevel=3,
+            )
+    changed = {key for key in overrides if key not in ("max_seq_length", "missing_glyph")}
+    fingerprint = saved.get("fingerprint")
+    return {**arguments, **overrides}, fingerprint if isinstance(fingerprint, dict) and not changed else None
+
+
+def check_fingerprint(saved: dict[str, Any], renderer: TextRenderer) -> None:
+    """Warn, once, if a loaded renderer is not the one that was saved."""
+    current = renderer.fingerprint
+    parts = []
+    if saved.get("fonts") != current["fonts"]:
+        parts.append("its font files are others")
+    before, now = saved.get("versions") or {}, current["versions"]
+    parts += [f"{name} is {now[name]}, was {before.get(name)}" for name in now if now[name] != before.get(name)]
+    same_pixels = saved.get("sample") == current["sample"]
+    if parts or not same_pixels:
+        warnings.warn(
+            "the loaded TextRenderer differs from the one that was saved: "
+            + "; ".join([*parts, f"a sample text is drawn {'with the same' if same_pixels else 'WITH OTHER'} pixels"]),
+            stacklevel=3,
+        )
+
+
+def _find(source: str | os.PathLike[str], revision: str | None) -> tuple[Path, str | None]:
+    """Path of the configuration file, and the hub id of the repository if there is one."""
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path, _repository_of(path)
+    if not path.is_dir():
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(source)) or str(source).startswith("."):
+            raise UsageError(f"{source} is neither a folder with {CONFIG_NAME} nor the id of a repository on the hub")
+        path = _download(str(source), revision)
+    if not (path / CONFIG_NAME).is_file():
+        raise UsageError(f"{path} holds no renderer: there is no {CONFIG_NAME} in it")
+    return path / CONFIG_NAME, _repository_of(path) if Path(source).expanduser().exists() else str(source)
+
+
+def _repository_of(path: Path) -> str | None:
+    """The hub id of a folder in huggingface_hub's cache, ``models--ORGANISATION--NAME/snapshots/...``."""
+    for part in path.absolute().parts:
+        if part.startswith("models--"):
+            return part.removeprefix("models--").replace("--", "/", 1)
+    return None
+
+
+def _download(repository: str, revision: str | None) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise UsageError(
+            f"there is no folder {repository}; to look for it on the Hugging Face hub, "
+            'install huggingface_hub: pip install "pixlm[train]"'
+        ) from None
+    patterns = [CONFIG_NAME, "*.ttf", "*.otf", "*.ttc"]
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
+    except Exception as error:  # its many error types share no base class
+        reason = str(error).strip().splitlines()
+        raise UsageError(
+            f"there is no folder {repository}, and the hub did not give a repository of that name: "
+            f"{reason[0] if reason else type(error).__name__}"
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON file: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} is no renderer configuration: it holds a JSON {type(values).__name__}, not an object")
+    return values
+
+
+def _file_name(value: Any, path: Path) -> str:
+    """Fonts lie beside their configuration; any folder in a stored name is that of the machine it was saved on."""
+    name = re.split(r"[/\\]", value)[-1] if isinstance(value, str) else ""
+    if name in ("", ".", ".."):
+        raise UsageError(f"{path} names no font: font_file is {value!r}")
+    return name
+
+
+def _upstream_arguments(repository: str | None, path: Path, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Strategy, compat and colours of a configuration that upstream wrote."""
+    for pattern, known in KNOWN_REPOSITORIES.items():
+        if repository is not None and fnmatch.fnmatchcase(repository, pattern):
+            return known
+    if "strategy" in overrides:
+        return {"compat": {"continuous": "pixel", "bigrams": "pixel-m4"}.get(overrides["strategy"])}
+    warnings.warn(
+        f"{path} does not say how its model's images were made; assuming strategy='continuous', compat='pixel'. "
+        "Pass strategy= (and compat=) to from_pretrained to say so, or save the renderer again with pixlm.",
+        stacklevel=3,
+    )
+    return {"strategy": "continuous", "compat": "pixel"}

@@ -141,6 +141,8 @@ class Painter:
     def _over(self, canvas: np.ndarray, alpha: np.ndarray, colour: np.ndarray | None) -> None:
         """canvas = colour + canvas * (1 - alpha); ``colour`` (premultiplied) None is black ink."""
         product = canvas * (255 - alpha.astype(np.uint32))[(...,) + (None,) * self.rgb] + 128
-        kept = (product + (product >> 8)) >> 8
-        ink = (alpha if colour is None else colour) if not self.rgb or colour is not None else 0
-        canvas[...] = np.minimum(kept + ink, 255)
+        canvas[...] = (product + (product >> 8)) >> 8
+        if colour is not None:
+            canvas += colour
+        elif not self.rgb:  # black ink is coverage in grey, and nothing to add in colour
+            canvas += alpha

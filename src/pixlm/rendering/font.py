@@ -114,6 +114,16 @@ class Font:
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
+    @property
+    def family(self) -> str:
+        """Family name in the font's name table; the file's name if it has none."""
+        return self.face.get_name(hb.OTNameIdPredefined.FONT_FAMILY) or self.path.stem
+
+    @property
+    def code_points(self) -> frozenset[int]:
+        """Every code point that the font maps to a glyph."""
+        return frozenset(self.face.unicodes)
+
     def covers(self, char: str) -> bool:
         return self.font.get_nominal_glyph(ord(char)) is not None
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pixlm.rendering.font import Font
 from pixlm.rendering.unicode.emoji import emoji_runs
-from pixlm.rendering.unicode.properties import asks_for_no_font
+from pixlm.rendering.unicode.properties import asks_for_no_font, is_default_ignorable
 from pixlm.rendering.unicode.scripts import script_runs
 
 _NO_FONT = -1
@@ -53,6 +53,9 @@ class FontSet:
             place = _NO_FONT if asks_for_no_font(char) else self._search(char, order)
             cache[char] = place
         return place
+
+    def covers(self, char: str) -> bool:
+        return self.choose(char, False) < len(self.fonts) or is_default_ignorable(char)
 
     def places(self, text: str, emoji: bool) -> set[int]:
         return {self.choose(char, emoji) for char in set(text)}

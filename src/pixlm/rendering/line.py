@@ -121,7 +121,9 @@ class LineLayout:
         )
         characters = [cluster + first for cluster in shaped.clusters]
         ascent, descent = font.ascent, font.descent
-        xs, ys, advances = [], [], []
+        xs: list[int] = []
+        ys: list[int] = []
+        advances: list[int] = []
         boxes: dict[int, Box] = {}
         pen = 0
         for glyph, character, (dx, dy, advance, _) in zip(shaped.glyphs, characters, shaped.positions, strict=True):

@@ -25,8 +25,7 @@ class Rendered:
             that of the two texts that the patch belongs to); (0, 0) at separators and padding.
         overflowing: further windows on a text that does not fit, if asked for; else empty.
         lost: words (list input) or characters (strings; spaces are not counted) that did not fit.
-        missing: characters that no font has, with repetitions.
-        missing_characters: the same characters, each once.
+        missing: the characters that no font has, in order and with repetitions, so that ``len(missing)`` counts them.
     """
 
     pixel_values: np.ndarray
@@ -36,8 +35,7 @@ class Rendered:
     offset_mapping: list[tuple[int, int]] | None = None
     overflowing: list[Rendered] | None = None
     lost: int = 0
-    missing: int = 0
-    missing_characters: str = ""
+    missing: str = ""
 
     @property
     def attention_mask(self) -> np.ndarray:
@@ -50,8 +48,8 @@ class RenderedBatch(Mapping[str, Any]):
     """A batch of rendered inputs: a mapping whose entries can also be read as attributes.
 
     Keys: ``pixel_values`` uint8 [B, C, P, P*L] (C = 1 grey, 3 colour), ``attention_mask`` uint8 [B, L],
-    ``num_text_patches`` [B], ``word_starts``, ``offset_mapping`` (lists of B entries or None), ``lost`` and ``missing``
-    [B], and ``overflow_to_sample_mapping`` [B] if windows were asked for. Without padding ``pixel_values`` and
+    ``num_text_patches`` and ``lost`` [B], ``word_starts``, ``offset_mapping`` and ``missing`` (lists of B entries), and
+    ``overflow_to_sample_mapping`` [B] if windows were asked for. Without padding ``pixel_values`` and
     ``attention_mask`` are lists of B arrays.
     """
 
@@ -110,7 +108,7 @@ def make_batch(
         "word_starts": [one.word_starts for one in rendered],
         "offset_mapping": [one.offset_mapping for one in rendered],
         "lost": np.array([one.lost for one in rendered], np.int64),
-        "missing": np.array([one.missing for one in rendered], np.int64),
+        "missing": [one.missing for one in rendered],
     }
     if sample_mapping is not None:
         entries["overflow_to_sample_mapping"] = np.array(sample_mapping, np.int64)

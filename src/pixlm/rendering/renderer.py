@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import freetype
 import numpy as np
+import uharfbuzz as hb
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
@@ -22,8 +24,7 @@ from pixlm.rendering.line import Line, LineLayout
 from pixlm.rendering.missing import MissingBox
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
-
-logger = logging.getLogger(__name__)
+from pixlm.rendering.unicode.properties import UNICODE_VERSION
 
 _BACKENDS = ("harfbuzz", "pango", "pygame")
 _MISSING_GLYPH = ("warn", "box", "error")
@@ -32,6 +33,11 @@ _FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
 #: Laid out lines of at most this many code points are kept: words repeat, and corpora are measured by the character.
 _CACHED_LENGTH = 48
 _CACHE_SIZE = 20_000
+
+#: Drawn for the fingerprint: ligatures, marks, several scripts, both directions, a colour glyph; or boxes for them.
+_SAMPLE = (
+    "Hamburgefonstiv ffi 0123 ÅéŐ Жщ Ωξ ჯ \u0645\u0631\u062d\u0628\u0627 \u05e9\u05b8\u05dc क्षि ไทย 漢字 한 \U0001f600"
+)
 
 PathLike = str | os.PathLike[str]
 
@@ -174,6 +180,37 @@ class TextRenderer:
     def max_seq_length(self, value: int) -> None:
         self._max_seq_length = _positive_int(value, "max_seq_length")
 
+    @property
+    def fonts(self) -> tuple[Font, ...]:
+        """The font and its fallbacks, in the order in which they are asked for a character."""
+        return tuple(self._fonts.fonts)
+
+    def covers(self, char: str) -> bool:
+        """Whether some font has a character, or the character is drawn as nothing (spaces, controls, joiners)."""
+        return self._fonts.covers(char)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the pixels depend on, in plain types: SHA-256 of each font, sizes, strategy, versions of the libraries
+        and the Unicode tables, and the SHA-256 of a sample text as it is drawn here."""
+        sample = self._render_plan(self._strategy.text(_SAMPLE, Geometry(self.pixels_per_patch, 529), self._lay_out))
+        return {
+            "fonts": {font.path.name: font.sha256 for font in self.fonts},
+            "font_size": self.font_size,
+            "dpi": self.dpi,
+            "pixels_per_patch": self.pixels_per_patch,
+            "rgb": self.rgb,
+            "strategy": self.strategy,
+            "backend": self.backend,
+            "compat": self.compat,
+            "versions": {
+                "harfbuzz": hb.version_string(),
+                "freetype": ".".join(map(str, freetype.version())),
+                "unicode": UNICODE_VERSION,
+            },
+            "sample": hashlib.sha256(sample.tobytes()).hexdigest(),
+        }
+
     def __repr__(self) -> str:
         a = self._arguments
         return (
@@ -304,19 +341,18 @@ class TextRenderer:
             plan = self._strategy.pair(
                 *checked.pair, geometry, self._lay_out, rtl=rtl, max_length=_optional_int(text_a_max_length)
             )
-        missing = "\ufffd" * checked.surrogates + "".join(
-            line.text[index] for line, _ in plan.lines for index in line.missing
-        )
+        missing = "".join(line.text[index] for line, _ in plan.lines for index in line.missing)
+        if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
+            missing += "\ufffd" * checked.surrogates
         if missing:
             self._report(missing)
         return Rendered(
-            pixel_values=self._draw(plan),
+            pixel_values=self._render_plan(plan),
             num_text_patches=plan.end,
             sep_patches=plan.separators,
             word_starts=plan.word_starts,
             lost=plan.lost,
-            missing=len(missing),
-            missing_characters="".join(dict.fromkeys(missing)),
+            missing=missing,
         )
 
     def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
@@ -330,7 +366,7 @@ class TextRenderer:
                 self._lines[key] = line
         return line
 
-    def _draw(self, plan: Plan) -> np.ndarray:
+    def _render_plan(self, plan: Plan) -> np.ndarray:
         patch = self.pixels_per_patch
         canvas = self._painter.blank((plan.end + 1) * patch)
         for line, left in plan.lines:
@@ -383,7 +419,11 @@ class TextRenderer:
             revision: branch, tag or commit on the hub.
             overrides: constructor arguments to use instead of the saved ones.
         """
-        return cls(**config.load(folder_or_hub_id, revision, overrides))
+        arguments, fingerprint = config.load(folder_or_hub_id, revision, overrides)
+        renderer = cls(**arguments)
+        if fingerprint is not None:
+            config.check_fingerprint(fingerprint, renderer)
+        return renderer
 
 
 def _as_batch(inputs: Any, is_split_into_words: bool) -> list[Any]:
