@@ -185,3 +185,10 @@ def test_predicted_pixels_undo_the_normalisation():
     normalised = (patches - patches.mean(-1, keepdim=True)) / (patches.var(-1, keepdim=True) + 1e-6).sqrt()
     assert_close(predicted_pixels(normalised, pixels), patches)
     assert torch.equal(predicted_pixels(patches, pixels, norm_pix_loss=False), patches)
+
+
+@pytest.mark.parametrize("model_class", [PixelEncoder, PixelModel, PixelForPreTraining, PixelForTokenClassification])
+def test_unknown_keywords_are_refused(model_class, config, batch):
+    """They would be typing mistakes; and a catch-all makes transformers' Trainer leave the loss unscaled."""
+    with pytest.raises(TypeError):
+        model_class(config)(batch["pixel_values"], attentionmask=batch["attention_mask"])

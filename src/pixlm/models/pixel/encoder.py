@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPooling
@@ -45,7 +43,6 @@ class PixelEncoder(PixelPreTrainedModel):
         head_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        **_: Any,
     ) -> BaseModelOutputWithPooling:
         """Encode pixels.
 

@@ -6,7 +6,6 @@ Suffixes: B batch, N patches, K kept patches, T tokens, D encoder width, E decod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +84,6 @@ class PixelModel(PixelPreTrainedModel):
         head_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        **_: Any,
     ) -> PixelModelOutput:
         """Encode the patches that stay.
 
@@ -218,7 +216,6 @@ class PixelForPreTraining(PixelPreTrainedModel):
         compute_loss: bool = True,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        **_: Any,
     ) -> PixelForPreTrainingOutput:
         """Remove patches, encode the rest, predict all. Arguments as in :meth:`PixelModel.forward`.
 

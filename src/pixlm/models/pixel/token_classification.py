@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.modeling_outputs import TokenClassifierOutput
@@ -54,7 +52,6 @@ class PixelForTokenClassification(PixelPreTrainedModel):
         compute_loss: bool = True,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        **_: Any,
     ) -> TokenClassifierOutput:
         """Classify patches.
 
