@@ -245,6 +245,14 @@ def test_pretraining_needs_a_decoder():
         hub.load_model(TOKEN, PixelForPreTraining)
 
 
+def test_a_checkpoint_without_its_own_head(tmp_path):
+    hub.save(tmp_path, hub.load_model(TOKEN))
+    edit_weights(tmp_path, lambda weights: {key: value for key, value in weights.items() if key != "classifier.bias"})
+    with pytest.raises(UsageError, match=r"lack classifier.bias"):
+        hub.load_model(tmp_path)
+    assert isinstance(hub.load_model(tmp_path, PixelEncoder), PixelEncoder)
+
+
 def test_weights_that_do_not_fit(folder):
     edit_config(folder, intermediate_size=64)
     with pytest.raises(UsageError, match=r"intermediate.dense.weight has the shape \[32, 24\], .* asks for \[64, 24\]"):

@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -38,8 +36,8 @@ from pixlm.models import (
     PixelModel,
     preset,
 )
-from pixlm.models.pixel.positions import positions_for
-from pixlm.models.weights import WEIGHT_FILES, read_json, read_weights
+from pixlm.models.pixel.checkpoint import load_checkpoint
+from pixlm.models.weights import WEIGHT_FILES, read_json
 
 if TYPE_CHECKING:
     from pixlm.rendering import TextRenderer
@@ -59,7 +57,6 @@ CLASSES: dict[str, type[PreTrainedModel]] = {
 
 # The original scripts take "vit_mae" wherever they take "pixel".
 _MODEL_TYPES = ("pixel", "vit_mae")
-_POSITION_TABLES = ("embeddings.position_embeddings", "decoder.decoder_pos_embed")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _RENDERER_FILES = ("text_renderer_config.json", "*.ttf", "*.otf", "*.ttc")
 
@@ -129,7 +126,7 @@ def load_model(
 
     Args:
         model_class: default the class that the checkpoint was saved with.
-        config: default the stored one. Changed labels start a fresh classifier; a changed ``image_size`` shortens or
+        config: default the stored one. Another number of labels starts a fresh classifier; another ``image_size`` cuts or
             lengthens the position tables (see :func:`pixlm.models.resize_positions`).
         attn_implementation: "eager", "sdpa", or another that transformers offers on this machine.
 
@@ -145,13 +142,11 @@ def load_model(
         config._attn_implementation = attn_implementation
     if isinstance(source, PixelConfig):
         return chosen(config).eval()
-    weights = _with_prefix(read_weights(source), chosen)
-    options = _constructor_options(chosen, weights)
-    with torch.device("meta"):
-        expected = chosen(config, **options).state_dict()
-    weights = _fitting(weights, expected, config, source, new_labels=config.num_labels != stored.num_labels)
+    same_head = chosen in (CLASSES.get(each) for each in stored.architectures or [])
     with _quiet_transformers():
-        model = chosen.from_pretrained(None, config=config, state_dict=weights, dtype=torch.float32, **options)
+        model = load_checkpoint(
+            source, chosen, config, new_head=not same_head or config.num_labels != stored.num_labels
+        )
     model.config._name_or_path = str(name)
     return model.eval()
 
@@ -218,57 +213,6 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PixelConfig:
     if "num_labels" in overrides or "id2label" in overrides:
         fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
     return PixelConfig(**{**fields, **overrides}) if overrides else config
-
-
-def _with_prefix(weights: dict[str, Tensor], model_class: type[PreTrainedModel]) -> dict[str, Tensor]:
-    """Encoder weights named as the class names them: under ``vit.`` in a head, without it in a bare encoder."""
-    prefix = "vit."
-    bare = issubclass(model_class, PixelModel | PixelEncoder)
-    prefixed = any(key.startswith(prefix) for key in weights)
-    if bare and prefixed:
-        return {key.removeprefix(prefix): value for key, value in weights.items() if key.startswith(prefix)}
-    if not bare and not prefixed:
-        return {prefix + key: value for key, value in weights.items()}
-    return weights
-
-
-def _constructor_options(model_class: type[PreTrainedModel], weights: dict[str, Tensor]) -> dict[str, bool]:
-    """A bare encoder has a pooler and a mask token if its checkpoint has; its configuration does not say."""
-    if not issubclass(model_class, PixelEncoder):
-        return {}
-    return {
-        "add_pooling_layer": "pooler.dense.weight" in weights,
-        "use_mask_token": "embeddings.mask_token" in weights,
-    }
-
-
-def _fitting(
-    weights: dict[str, Tensor], expected: dict[str, Tensor], config: PixelConfig, folder: Path, new_labels: bool
-) -> dict[str, Tensor]:
-    """The weights that the model has use for, checked; position tables cut or lengthened to the configuration's."""
-    fitting = {}
-    missing = []
-    for name, parameter in expected.items():
-        value = weights.get(name)
-        head = name.startswith("classifier.")
-        if value is None or (head and new_labels and value.shape != parameter.shape):
-            if not head:
-                missing.append(name)
-            continue
-        if name.endswith(_POSITION_TABLES) and value.ndim == 3 and value.shape[1] != parameter.shape[1]:
-            height, width = (side // config.patch_size for side in config.image_size)
-            value = positions_for(value.float(), (height, width), config.extend_positions)
-        if value.shape != parameter.shape:
-            raise UsageError(
-                f"{folder}: {name} has the shape {list(value.shape)}, "
-                f"but the configuration asks for {list(parameter.shape)}"
-            )
-        fitting[name] = value
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        reason = "it was saved without a decoder" if all(name.startswith("decoder.") for name in missing) else ""
-        raise UsageError(f"the weights in {folder} lack {missing[0]}{more}{': ' if reason else ''}{reason}")
-    return fitting
 
 
 def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:

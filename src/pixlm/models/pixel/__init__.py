@@ -3,9 +3,10 @@
 from .base import PixelPreTrainedModel
 from .config import PixelConfig
 from .encoder import PixelEncoder
+from .masked_encoder import PixelModel, PixelModelOutput
 from .patches import patchify, predicted_pixels, reconstruction_loss, unpatchify
 from .positions import sincos_table
-from .pretraining import PixelForPreTraining, PixelForPreTrainingOutput, PixelModel, PixelModelOutput
+from .pretraining import PixelForPreTraining, PixelForPreTrainingOutput
 from .resize import resize_positions
 from .token_classification import PixelForTokenClassification, label_loss
 
