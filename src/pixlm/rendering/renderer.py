@@ -22,9 +22,17 @@ from pixlm.rendering.inputs import TextInput, describe
 from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.line import Line, LineLayout
 from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
+from pixlm.rendering.windows import (
+    pair_offsets,
+    pair_windows,
+    text_offsets,
+    upstream_pair_offsets,
+    upstream_pair_windows,
+)
 
 _BACKENDS = ("harfbuzz", "pango", "pygame")
 _MISSING_GLYPH = ("warn", "box", "error")
@@ -327,32 +335,56 @@ class TextRenderer:
         text_a_max_length: int | None,
     ) -> Rendered:
         """As :meth:`render`, without padding."""
-        if return_offset_mapping or return_overflowing_patches:
-            name = "return_offset_mapping" if return_offset_mapping else "return_overflowing_patches"
-            raise UsageError(f"{name} is not supported by this version of pixlm")
+        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
+            raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
+        if return_overflowing_patches and not return_offset_mapping and self.compat is not None:
+            raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
         checked = TextInput(text, keep_tabs=self.compat is not None)
         geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
-        if checked.text is not None:
-            plan = self._strategy.text(checked.text, geometry, self._lay_out)
-        elif checked.words is not None:
+        offsets: list[Span] | None = None
+        windows: list[tuple[Plan, list[Span]]] = []
+        if checked.pair is None and return_overflowing_patches:
+            raise UsageError("return_overflowing_patches works with pairs of texts, not with single texts or words")
+        if checked.words is not None:
+            if return_offset_mapping:
+                raise UsageError("return_offset_mapping works with texts and pairs; lists of words have word_starts")
             plan = self._strategy.words(checked.words, geometry, self._lay_out)
+        elif checked.text is not None:
+            plan = self._strategy.text(checked.text, geometry, self._lay_out)
+            if return_offset_mapping:
+                offsets = text_offsets(plan, geometry)
         else:
             assert checked.pair is not None
-            plan = self._strategy.pair(
+            plan = pair = self._strategy.pair(
                 *checked.pair, geometry, self._lay_out, rtl=rtl, max_length=_optional_int(text_a_max_length)
             )
+            corrected = self.compat is None
+            if return_offset_mapping:
+                offsets = pair_offsets(pair, geometry) if corrected else upstream_pair_offsets(pair, geometry)
+            if return_overflowing_patches:
+                make = pair_windows if corrected else upstream_pair_windows
+                windows = [*make(pair, geometry, self._lay_out, stride)]
         missing = "".join(line.text[index] for line, _ in plan.lines for index in line.missing)
         if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
             missing += "\ufffd" * checked.surrogates
         if missing:
             self._report(missing)
+        rendered = self._rendered(plan, offsets)
+        rendered.missing = missing
+        if return_overflowing_patches:
+            rendered.overflowing = [
+                self._rendered(window, spans if return_offset_mapping else None) for window, spans in windows
+            ]
+        return rendered
+
+    def _rendered(self, plan: Plan, offsets: list[Span] | None) -> Rendered:
         return Rendered(
             pixel_values=self._render_plan(plan),
             num_text_patches=plan.end,
             sep_patches=plan.separators,
             word_starts=plan.word_starts,
+            offset_mapping=offsets,
             lost=plan.lost,
-            missing=missing,
         )
 
     def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:

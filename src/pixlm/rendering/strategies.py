@@ -37,6 +37,20 @@ class Plan:
         return self.separators[-1]
 
 
+@dataclass
+class PairPlan(Plan):
+    """A plan of two lines.
+
+    ``second``: the whole second text, of which ``lines[1]`` may show a part; ``widths``: of both texts as they were
+    reckoned with, in pixels; ``level``: the paragraph level of both, None if it follows from the text.
+    """
+
+    second: str = ""
+    widths: tuple[int, int] = (0, 0)
+    rtl: bool = False
+    level: int | None = None
+
+
 @dataclass(frozen=True)
 class Continuous:
     """The ``continuous`` strategy.
@@ -83,7 +97,7 @@ class Continuous:
 
     def pair(
         self, first: str, second: str, geometry: Geometry, layout: Layout, *, rtl: bool | None, max_length: int | None
-    ) -> Plan:
+    ) -> PairPlan:
         """``max_length``: patches that the first text may take, its margin included."""
         if rtl is None:
             rtl = looks_rtl(first) and looks_rtl(second)
@@ -93,15 +107,20 @@ class Continuous:
             limit = max_length if limit is None else min(limit, max_length)
         line_a, width_a, lost = self._fit(first, self.margin, limit, geometry, layout, level)
         separator = geometry.next_patch(2 + width_a + 2)
-        start_b = separator + geometry.patch + 2  # also in PIXEL-M4's copy
-        limit = geometry.patches - 1 if rtl else None
+        start_b = separator + geometry.patch + 2  # the margin is there in PIXEL-M4's copy, too
+        # Of a right-to-left text the start is at the right end, so it has to be cut, not clipped.
+        limit = geometry.patches - 1 if rtl or self.compat is None else None
         line_b, width_b, lost_b = self._fit(second, start_b, limit, geometry, layout, level)
         end = geometry.next_patch(separator + geometry.patch + 2 + width_b + 2)
         lost += lost_b or _cut_off(line_b, geometry.last - start_b)
-        return Plan(
+        return PairPlan(
             [(line_a, self.margin), (line_b, start_b)],
             [separator // geometry.patch, end // geometry.patch],
             lost=lost,
+            second=second,
+            widths=(width_a, width_b),
+            rtl=rtl,
+            level=level,
         )
 
     def _fit(
@@ -120,20 +139,7 @@ class Continuous:
                 text, lambda piece: geometry.to_patches(x + piece.width) <= limit, layout, level, geometry.last
             )
             return prefix, prefix.width, _count(text[len(prefix.text) :])
-        # Upstream bisects for a prefix of exactly `limit` patches, draws the last one it tried, and goes on with the
-        # width of the whole text.
-        low, high = 0, len(text)
-        prefix = line
-        while low <= high:
-            middle = (low + high) // 2
-            prefix = layout(text[:middle], level=level, max_width=geometry.last)
-            patches = geometry.to_patches(x + prefix.width)
-            if patches == limit:
-                break
-            if patches > limit:
-                high = middle - 1
-            else:
-                low = middle + 1
+        prefix = upstream_prefix(text, x, limit, geometry, layout, level)
         return prefix, line.width, _count(text[len(prefix.text) :])
 
 
@@ -162,6 +168,22 @@ def longest_prefix(text: str, fits: Callable[[Line], bool], layout: Layout, leve
         else:
             high = middle - 1
     return best
+
+
+def upstream_prefix(text: str, x: int, limit: int, geometry: Geometry, layout: Layout, level: int | None) -> Line:
+    """PIXEL's cut: bisect for a prefix that, drawn at ``x``, ends in exactly the patch ``limit``; if there is none, the
+    last one tried."""
+    low, high = 0, len(text)
+    while True:
+        middle = (low + high) // 2
+        prefix = layout(text[:middle], level=level, max_width=geometry.last)
+        patches = geometry.to_patches(x + prefix.width)
+        if patches > limit:
+            high = middle - 1
+        elif patches < limit:
+            low = middle + 1
+        if patches == limit or low > high:
+            return prefix
 
 
 def looks_rtl(text: str) -> bool:
