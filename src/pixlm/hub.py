@@ -112,6 +112,12 @@ def class_of(config: PixelConfig) -> type[PreTrainedModel]:
     raise UsageError(f"the model is a {names[0]}, which pixlm cannot load; it knows {', '.join(sorted(CLASSES))}")
 
 
+def labels_of(config: PixelConfig) -> list[str]:
+    """The label of each output of a classifier."""
+    names = {int(number): str(name) for number, name in (config.id2label or {}).items()}
+    return [names[number] for number in range(len(names))]
+
+
 def load_model(
     name: str | Path,
     model_class: type[Model] | None = None,
@@ -126,8 +132,8 @@ def load_model(
 
     Args:
         model_class: default the class that the checkpoint was saved with.
-        config: default the stored one. Another number of labels starts a fresh classifier; another ``image_size`` cuts or
-            lengthens the position tables (see :func:`pixlm.models.resize_positions`).
+        config: default the stored one. Another number of labels starts a fresh classifier; another ``image_size`` cuts
+            or lengthens the position tables (see :func:`pixlm.models.resize_positions`).
         attn_implementation: "eager", "sdpa", or another that transformers offers on this machine.
 
     Raises:
