@@ -22,6 +22,9 @@ COMPATS = (None, "pixel", "pixel-m4", "pixelgpt")
 Layout = Callable[..., Line]
 
 
+_NO_VOTE = str.maketrans("", "", string.whitespace + string.punctuation + string.digits)
+
+
 @dataclass
 class Plan:
     """What to draw: lines with the pixel of their left end, then separators at patch indices."""
@@ -187,12 +190,12 @@ def upstream_prefix(text: str, x: int, limit: int, geometry: Geometry, layout: L
 
 
 def looks_rtl(text: str) -> bool:
-    """PIXEL's rule: of the first, the middle and the last character at least two have a right-to-left direction, once
-    ASCII white space, punctuation and digits are taken off the ends."""
-    stripped = text.strip(string.whitespace + string.punctuation + string.digits)
-    if not stripped:
+    """PIXEL's rule: of the first, the middle and the last character at least two have a right-to-left direction. ASCII
+    white space, punctuation and digits do not count."""
+    letters = text.translate(_NO_VOTE)
+    if not letters:
         return False
-    votes = (stripped[0], stripped[-1], stripped[len(stripped) // 2])
+    votes = (letters[0], letters[-1], letters[len(letters) // 2])
     return sum(first_strong_level(char) == 1 for char in votes) >= 2
 
 
