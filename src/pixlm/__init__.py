@@ -28,9 +28,14 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from pixlm.inference import load
-    from pixlm.models import PixelConfig, PixelEncoder, PixelForPreTraining, PixelForTokenClassification, PixelModel
-    from pixlm.rendering import Rendered, TextRenderer
+    from pixlm.inference import load as load
+    from pixlm.models import PixelConfig as PixelConfig
+    from pixlm.models import PixelEncoder as PixelEncoder
+    from pixlm.models import PixelForPreTraining as PixelForPreTraining
+    from pixlm.models import PixelForTokenClassification as PixelForTokenClassification
+    from pixlm.models import PixelModel as PixelModel
+    from pixlm.rendering import Rendered as Rendered
+    from pixlm.rendering import TextRenderer as TextRenderer
 
 
 def __getattr__(name: str) -> Any:

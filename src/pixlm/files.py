@@ -98,7 +98,7 @@ def checkpoints(run: Path) -> list[Path]:
 
 def newest_checkpoint(run: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint of a run that is complete, and one line about each newer one that is not."""
-    problems = []
+    problems: list[str] = []
     for path in reversed(checkpoints(run)):
         reason = verify(path)
         if reason is None:

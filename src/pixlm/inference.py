@@ -61,7 +61,7 @@ class PixelLM:
             raise UsageError(f"predict needs a fine-tuned model; this is {type(self.model).__name__}")
         if isinstance(inputs, str) or any(isinstance(one, str) for one in inputs):
             raise UsageError('this model labels words: give lists of words, such as [["a", "sentence"]]')
-        names = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
+        names = hub.labels_of(self.model.config)
         results: list[list[str | None]] = []
         for encoded, batch in self._batches(inputs, batch_size):
             best = self.model(**batch).logits.argmax(-1).cpu().numpy()
@@ -124,7 +124,12 @@ class PixelLM:
         masked[:, :, columns] = 0
         filled[:, :, columns] = guess[:, :, columns]
         return Reconstruction(
-            *(_image(one) for one in (original, masked, filled)), removed, float(outputs.loss), code.lost
+            original=_image(original),
+            masked=_image(masked),
+            reconstructed=_image(filled),
+            removed=removed,
+            loss=float(outputs.loss),
+            lost=code.lost,
         )
 
     def encoder_model(self) -> PixelEncoder:
@@ -138,8 +143,8 @@ class PixelLM:
         if not hasattr(self, "_plain"):
             plain = PixelEncoder(model.config, add_pooling_layer=False)
             plain.load_state_dict(inner.state_dict(), strict=True)
-            self._plain = plain.to(self.device).eval()
-        return self._plain
+            self._plain = cast(torch.nn.Module, plain).to(self.device).eval()
+        return cast(PixelEncoder, self._plain)
 
     def _batches(self, inputs: Sequence[Text], batch_size: int) -> Any:
         """(encoded texts, model inputs) of each batch, without gradients."""
@@ -164,4 +169,5 @@ def load(name: str, *, revision: str | None = None, device: str | None = None) -
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     encoder = encoder_for(config.model_type, hub.load_renderer(name, revision=revision))
-    return PixelLM(model.to(where), encoder)
+    cast(torch.nn.Module, model).to(where)
+    return PixelLM(model, encoder)

@@ -49,7 +49,9 @@ def test_a_long_line_is_cut_at_spaces(tmp_path):
 
 
 def test_min_units_leaves_out_short_blocks(tmp_path):
-    assert list(corpus(tmp_path / "t.txt", "short\n\n" + "a long enough line\n", min_units=10)) == ["a long enough line"]
+    assert list(corpus(tmp_path / "t.txt", "short\n\n" + "a long enough line\n", min_units=10)) == [
+        "a long enough line"
+    ]
 
 
 def test_bytes_that_are_not_utf8_become_replacement_characters(tmp_path):

@@ -12,7 +12,7 @@ from pixlm.training.finetune import finetune
 def main(arguments: list[str]) -> int:
     """Fine-tune and print the scores."""
     name, rest = take_name("finetune", arguments, "task", list(TASKS))
-    find_task(name)
-    config = parse_run(FinetuneConfig, f"finetune {name}", f"Fine-tune a model on the task {name}.", rest)
+    recipe = find_task(name).recipe
+    config = parse_run(FinetuneConfig, f"finetune {name}", f"Fine-tune a model on the task {name}.", rest, recipe)
     print_results(finetune(name, config), config.output)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,21 +16,24 @@ Config = TypeVar("Config")
 def parse(
     kind: type[Config], verb: str, description: str, arguments: list[str], *, default: Config | None = None
 ) -> Config:
-    """Parse ``arguments`` into ``kind``. ``--help`` prints and exits with 0; a wrong flag prints why and exits with 2."""
-    base = {} if default is None else {"default": default}
-    parsed = tyro.cli(kind, args=arguments, prog=f"pixlm {verb}", description=description, **base)  # type: ignore[call-overload]
-    return cast(Config, parsed)
+    """Parse ``arguments`` into ``kind``; ``--help`` exits with 0, a wrong flag with 2, after saying why."""
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    return cast(Config, tyro.cli(kind, args=arguments, prog=f"pixlm {verb}", description=description, **options))
 
 
-def parse_run(kind: type[Any], verb: str, description: str, arguments: list[str]) -> Any:
-    """A training run's configuration, with ``--config FILE`` as the base of the flags.
+def parse_run(
+    kind: type[Any], verb: str, description: str, arguments: list[str], recipe: Mapping[str, Any] | None = None
+) -> Any:
+    """A training run's configuration: defaults, then ``recipe``, then ``--config FILE``, then flags.
 
     Raises UsageError for a file that cannot be read or does not fit, and where no model is named.
     """
-    from pixlm.training.config import from_yaml
+    from pixlm.training.config import from_dict, from_yaml
 
     rest, path = _take(arguments, "--config")
-    base = kind() if path is None else from_yaml(Path(path).expanduser(), kind, verb)
+    base = from_dict(dict(recipe or {}), kind(), f"recipe of {verb}")
+    if path is not None:
+        base = from_yaml(Path(path).expanduser(), base, verb)
     text = f"{description}\n\n--config FILE reads settings from a YAML file; flags win over it."
     config = parse(kind, verb, text, rest, default=base)
     if not config.model:

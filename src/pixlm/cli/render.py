@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     args = parse(Render, "render", "Draw a text as the patches that a model sees.", arguments)
     if args.columns < 1 or args.scale < 1:
         raise UsageError("--columns and --scale must be 1 or more")
-    given = {
+    given: dict[str, Any] = {
         "strategy": args.strategy,
         "font_file": args.font,
         "fallback_fonts": args.fallback_fonts,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Draw:
     """Example ``index``, visited in pass ``epoch`` over the data."""
 
     epoch: int
     index: int
 
 
-class Drawn(NamedTuple):
-    """An example together with the draw that asked for it."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An example together with the draw that asked for it; no tuple, so that nothing looks for tensors inside."""
 
     draw: Draw
     example: Any

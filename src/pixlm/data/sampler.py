@@ -91,7 +91,7 @@ class BatchSampler:
 
 
 class SequentialBatchSampler:
-    """Every example once, longest first (so that running out of memory shows at once), for one of ``world`` processes."""
+    """Every example once, longest first (running out of memory then shows at once), for one of ``world`` processes."""
 
     def __init__(self, lengths: np.ndarray, *, batch_size: int, rank: int = 0, world: int = 1):
         self.order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")[rank::world]

@@ -50,7 +50,9 @@ def find(
                         break
             if not any(found.values()):
                 wanted = ", ".join(pattern for split in SPLITS for pattern in patterns.get(split, ())[:1])
-                raise UsageError(f"{root}: no data found; looked for {wanted}; or name files with --data.train, --data.dev")
+                raise UsageError(
+                    f"{root}: no data found; looked for {wanted}; or name files with --data.train, --data.dev"
+                )
         else:
             raise UsageError(f"{root}: no such file or folder")
     for split, name in named.items():

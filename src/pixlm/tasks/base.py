@@ -1,11 +1,11 @@
-"""The seam between a data set and everything else: a :class:`Task` says what an example is and what is learnt from it."""
+"""The seam between a data set and everything else: what an example is, and what is learnt from it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -22,13 +22,15 @@ class Task(ABC, Generic[Example, Prediction]):
     """The schema of an example, its labels, the head per model family, predictions, metrics and writers.
 
     name: on the command line; patterns: glob patterns of each split's files; metric: the key of :meth:`metrics` that
-    picks the best checkpoint (higher is better); heads: model class by ``config.model_type``.
+    picks the best checkpoint (higher is better); heads: model class by ``config.model_type``; recipe: settings of a
+    fine-tuning run where they differ from the general defaults (the published recipe).
     """
 
-    name: ClassVar[str] | str
+    name: str
     patterns: Mapping[str, Sequence[str]]
     metric: str
     heads: Mapping[str, type[PreTrainedModel]]
+    recipe: Mapping[str, Any]
 
     @abstractmethod
     def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[Example]:
@@ -68,7 +70,9 @@ class Task(ABC, Generic[Example, Prediction]):
             return self.heads[model_type]
         except KeyError:
             known = ", ".join(self.heads)
-            raise UsageError(f"task {self.name} has no head for models of type {model_type!r}; it has: {known}") from None
+            raise UsageError(
+                f"task {self.name} has no head for models of type {model_type!r}; it has: {known}"
+            ) from None
 
     def config_for(self, labels: Sequence[str]) -> dict[str, Any]:
         """Configuration entries of a model with these labels."""

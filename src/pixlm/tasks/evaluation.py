@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -52,8 +52,8 @@ def evaluate(
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
     loader: DataLoader[Any] = DataLoader(
-        DrawnDataset(examples),  # type: ignore[arg-type]
-        batch_sampler=SequentialBatchSampler(lengths, batch_size=batch_size, rank=rank, world=world),  # type: ignore[arg-type]
+        cast(Any, DrawnDataset(examples)),
+        batch_sampler=cast(Any, SequentialBatchSampler(lengths, batch_size=batch_size, rank=rank, world=world)),
         collate_fn=objective.collate,
         num_workers=workers,
         # Without a generator of its own the loader would draw from the global one, and evaluating during training

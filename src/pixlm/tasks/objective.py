@@ -1,14 +1,16 @@
 """The seam between data and the runner: what a batch is, and what its loss is.
 
-An objective's loss is a **sum** together with the **count** it is to be divided by. The runner divides by the count over
-all accumulation steps and processes, so that one process, many processes and accumulated batches give the same gradient.
+An objective's loss is a **sum** together with the **count** it is to be divided by. The runner divides by the count
+over all accumulation steps and processes, so that one process, many processes and accumulated batches give the same
+gradient.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -18,7 +20,8 @@ Batch = dict[str, Any]
 """Tensors by name, ``"count"`` (0-dimensional, int64) and ``"drawn"`` (the examples behind the rows) among them."""
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True)
+class Loss:
     """sum: 0-dimensional, with gradient; count: what it is to be divided by; outputs: the model's own."""
 
     sum: torch.Tensor

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainingArguments
@@ -126,6 +127,11 @@ class StopOnSignal(TrainerCallback):
         print("\nstopping after this step and saving a checkpoint (once more: stop at once)", file=sys.stderr)
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        if args.world_size > 1:
+            # The signal reaches the processes at different steps, but they have to stop at the same one.
+            asked = torch.tensor(int(self.asked), device=args.device)
+            torch.distributed.all_reduce(asked, op=torch.distributed.ReduceOp.MAX)
+            self.asked = bool(asked.item())
         if self.asked:
             control.should_save = True
             control.should_training_stop = True

@@ -51,9 +51,19 @@ def write_card(
     ]
     if results:
         lines += ["| split | score | value |", "|---|---|---|"]
-        lines += [f"| {split} | {name} | {value:.6g} |" for split, row in results.items() for name, value in row.items()]
+        lines += [
+            f"| {split} | {name} | {value:.6g} |" for split, row in results.items() for name, value in row.items()
+        ]
     else:
         lines += ["No dev or test split was given."]
-    lines += ["", "## Renderer", "", "```yaml", yaml.safe_dump(renderer.fingerprint, sort_keys=True).rstrip(), "```", ""]
+    lines += [
+        "",
+        "## Renderer",
+        "",
+        "```yaml",
+        yaml.safe_dump(renderer.fingerprint, sort_keys=True).rstrip(),
+        "```",
+        "",
+    ]
     lines += ["## Configuration", "", "```yaml", to_yaml(config).rstrip(), "```", ""]
     files.write_text(folder / "README.md", "\n".join(lines))

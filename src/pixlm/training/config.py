@@ -199,10 +199,11 @@ def to_yaml(config: Any) -> str:
     return yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True)
 
 
-def from_yaml(path: Path, kind: type[Config]) -> Config:
-    """Read a configuration file over the defaults of ``kind``.
+def from_yaml(path: Path, base: Config, command: str) -> Config:
+    """Read a configuration file over ``base``.
 
-    Raises UsageError naming the file and the key for unknown keys and values of the wrong type.
+    A run.yaml names its own command, which must then be ``command``. Raises UsageError naming the file and the key for
+    unknown keys and values of the wrong type.
     """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -214,7 +215,10 @@ def from_yaml(path: Path, kind: type[Config]) -> Config:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:160]}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{path}: holds no settings; write lines such as 'seed: 42'")
-    return from_dict(value, kind(), str(path))
+    written_by = value.pop("command", command)
+    if written_by != command:
+        raise UsageError(f"{path}: is the configuration of pixlm {written_by}, not of pixlm {command}")
+    return from_dict(value, base, str(path))
 
 
 def from_dict(values: dict[str, Any], base: Config, where: str, prefix: str = "") -> Config:

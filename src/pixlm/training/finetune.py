@@ -15,8 +15,8 @@ from pixlm.tasks.base import Task
 from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.training.card import write_card
 from pixlm.training.config import DataConfig, FinetuneConfig
-from pixlm.training.launch import Split, seed_everything, set_dropout, train
-from pixlm.training.output import METRICS, prepare
+from pixlm.training.launch import Split, begin, is_main_process, make_plan, set_dropout, train
+from pixlm.training.output import METRICS
 
 
 def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, float]]:
@@ -30,21 +30,20 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
     for split in ("dev", "test"):
         if data.get(split):
             examples[split] = task.read(data.get(split))
-    output = prepare(config, f"finetune {task.name}")
-    for note in output.notes:
-        print(note)
-    seed_everything(config.seed)
     labels = task.labels(examples["train"])
-    renderer = hub.load_renderer(config.model, **config.render.overrides())
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
-    model = hub.load_model(config.model, task.head(model_config.model_type), config=model_config)
+    renderer = hub.load_renderer(config.model, **config.render.overrides())
     encoder = encoder_for(model_config.model_type, renderer)
+    plan = make_plan(config.train, len(examples["train"]))
+    output = begin(config, f"finetune {task.name}")
+    model = hub.load_model(config.model, task.head(model_config.model_type), config=model_config)
     objective = task.objective(encoder, labels)
     parts = {name: Split(rows, task.lengths(rows, encoder)) for name, rows in examples.items()}
     reduce = functools.partial(task.reduce, labels=labels)
     train(
         config,
+        plan,
         output,
         model,
         title=f"finetune {task.name}",
@@ -57,27 +56,24 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
         metric=task.metric,
         higher_is_better=True,
     )
-    hub.save(output.folder, model, renderer)
     results: dict[str, dict[str, float]] = {}
+    predictions: dict[str, list[Any]] = {}
     for name in ("dev", "test"):
         if name in parts:
             evaluation = evaluate(
-                model,
-                objective,
-                parts[name].examples,
-                parts[name].lengths,
-                reduce=reduce,
-                batch_size=config.train.eval_batch_size or config.train.micro_batch_size or config.train.batch_size,
+                model, objective, *parts[name], reduce=reduce, batch_size=config.train.eval_batch_size or plan.micro
             )
             results[name] = scores(task, evaluation, examples["train"])
-            # The last split written is the test split, where there is one.
-            task.write(evaluation.predictions, output.folder, "predictions" if name == "test" else f"predictions-{name}")
-    if "dev" in parts and "test" not in parts:
-        for path in output.folder.glob("predictions-dev.*"):
-            path.rename(path.with_name(path.name.replace("-dev", "")))
-    used = {split: data.get(split) for split in splits.SPLITS}
-    write_card(output.folder, config, f"finetune {task.name}", renderer, results, used)
-    files.write_json(output.folder / METRICS, results)
+            predictions[name] = evaluation.predictions
+    if is_main_process():
+        hub.save(output.folder, model, renderer)
+        for name, found in predictions.items():
+            # predictions.jsonl is the test split's, or the dev split's where there is no test split.
+            last = name == list(predictions)[-1]
+            task.write(found, output.folder, "predictions" if last else f"predictions-{name}")
+        used = {split: data.get(split) for split in splits.SPLITS}
+        write_card(output.folder, config, f"finetune {task.name}", renderer, results, used)
+        files.write_json(output.folder / METRICS, results)
     return results
 
 
@@ -121,7 +117,7 @@ def _run(task: Task[Any, Any], model_name: str, rows: Sequence[Any], batch_size:
     model_config = hub.load_config(model_name)
     model = hub.load_model(model_name, task.head(model_config.model_type), config=model_config)
     encoder = encoder_for(model_config.model_type, hub.load_renderer(model_name))
-    labels = [model_config.id2label[i] for i in range(model_config.num_labels)]
+    labels = hub.labels_of(model_config)
     return evaluate(
         model,
         task.objective(encoder, labels),

@@ -1,4 +1,4 @@
-"""The part of a run that all training verbs share: arguments for the Trainer, resuming, the final evaluation's model."""
+"""What all training verbs share: the sizes of a run, arguments for the Trainer, stopping and resuming."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, PreTrainedModel, TrainingArguments, set_seed
 from transformers.utils import logging as transformers_logging
 
 from pixlm import files
@@ -21,23 +22,37 @@ from pixlm.tasks.evaluation import Reduce
 from pixlm.tasks.objective import Objective
 from pixlm.training.callbacks import JsonlLog, ProgressBar, StopOnSignal
 from pixlm.training.config import RunConfig, TrainConfig
-from pixlm.training.output import LOG, Output
+from pixlm.training.output import LOG, Output, prepare
 from pixlm.training.runner import Metrics, Runner
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Map-style examples and their expected lengths in units."""
 
     examples: Sequence[Any]
     lengths: np.ndarray
 
 
-def seed_everything(seed: int) -> None:
-    """Before the model is made: its initial weights follow from the seed."""
+def begin(config: RunConfig, command: str) -> Output:
+    """Make the output folder ready and seed what the model's initial weights are drawn from.
+
+    With several processes the first one makes the folder, and the others then find it.
+    """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    set_seed(seed)
+    state = PartialState()
+    with state.main_process_first():
+        output = prepare(config, command)
+    if state.is_main_process:
+        for note in output.notes:
+            print(note)
+    set_seed(config.seed)
+    return output
+
+
+def is_main_process() -> bool:
+    """Whether this process writes the results."""
+    return bool(PartialState().is_main_process)
 
 
 def set_dropout(model_config: Any, dropout: float | None) -> None:
@@ -49,6 +64,7 @@ def set_dropout(model_config: Any, dropout: float | None) -> None:
 
 def train(
     config: RunConfig,
+    plan: Plan,
     output: Output,
     model: PreTrainedModel,
     *,
@@ -67,11 +83,13 @@ def train(
     Raises RunError when the run was interrupted (a checkpoint has been saved) or its loss stopped being a number.
     """
     settings = config.train
-    arguments = _arguments(settings, config.seed, output, len(train_split.examples), dev_split is not None)
+    arguments = _arguments(settings, plan, config.seed, output, dev_split is not None)
     arguments.metric_for_best_model = metric
     arguments.greater_is_better = higher_is_better
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable()
     progress, stop = ProgressBar(title), StopOnSignal()
-    callbacks: list[Any] = [JsonlLog(output.folder / LOG), progress, stop, _FiniteLoss()]
+    callbacks: list[Any] = [JsonlLog(output.folder / LOG), progress, stop]
     if settings.patience is not None and dev_split is not None:
         callbacks.append(EarlyStoppingCallback(settings.patience))
     runner = Runner(
@@ -79,11 +97,11 @@ def train(
         arguments,
         objective=objective,
         encoder=encoder,
-        train=(train_split.examples, train_split.lengths),
-        dev=(dev_split.examples, dev_split.lengths) if dev_split else None,
+        train=train_split,
+        dev=dev_split,
         reduce=reduce,
         metrics=metrics,
-        keep_checkpoints=max(1, settings.keep_checkpoints),
+        keep_checkpoints=settings.keep_checkpoints,
         callbacks=callbacks,
     )
     try:
@@ -108,47 +126,64 @@ def _interrupted(output: Output) -> str:
     return f"interrupted; {kept}; the same command goes on from there"
 
 
-class _FiniteLoss(TrainerCallback):
-    """Stops a run whose loss is no number any more, before that spoils a checkpoint."""
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of a run: examples per step over all processes and per forward pass; optimizer steps."""
 
-    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(loss):
-            raise RunError(
-                f"the loss is {loss} at step {state.global_step}; resume from an earlier checkpoint with a lower "
-                "--train.learning-rate or with --train.precision fp32"
-            )
+    world: int
+    batch: int
+    micro: int
+    steps: int
+    eval_steps: int
+    warmup_steps: int
+
+    @property
+    def accumulation(self) -> int:
+        return self.batch // (self.micro * self.world)
 
 
-def _arguments(
-    settings: TrainConfig, seed: int, output: Output, examples: int, evaluates: bool
-) -> TrainingArguments:
+def make_plan(settings: TrainConfig, examples: int) -> Plan:
+    """Work out a run's sizes; raises UsageError for settings that do not fit together."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    batch, micro = _batch_sizes(settings, world)
-    per_epoch = max(1, math.ceil(examples / batch))
+    batch = settings.batch_size
+    if batch < 1 or batch % world:
+        raise UsageError(f"--train.batch-size {batch} cannot be shared by {world} processes; use a multiple of {world}")
+    micro = settings.micro_batch_size if settings.micro_batch_size is not None else batch // world
+    if micro < 1 or (batch // world) % micro:
+        raise UsageError(
+            f"--train.micro-batch-size {micro} does not divide the {batch // world} examples of a step and process"
+        )
+    per_epoch = math.ceil(examples / batch)
     steps = settings.max_steps if settings.max_steps is not None else math.ceil(settings.epochs * per_epoch)
     if steps < 1:
         raise UsageError("nothing to do: --train.max-steps and --train.epochs must be above 0")
-    eval_steps = min(settings.eval_steps or per_epoch, steps)
+    if settings.min_learning_rate and settings.schedule != "cosine":
+        raise UsageError("--train.min-learning-rate needs --train.schedule cosine")
+    for name in ("eval_steps", "save_steps", "log_steps", "keep_checkpoints", "eval_batch_size", "patience"):
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--train.{name.replace('_', '-')} {value}: must be 1 or more")
     warmup = settings.warmup if settings.warmup >= 1 else settings.warmup * steps
+    return Plan(world, batch, micro, steps, min(settings.eval_steps or per_epoch, steps), round(warmup))
+
+
+def _arguments(settings: TrainConfig, plan: Plan, seed: int, output: Output, evaluates: bool) -> TrainingArguments:
     schedule: dict[str, Any] = {"lr_scheduler_type": settings.schedule}
     if settings.schedule == "constant":
         schedule["lr_scheduler_type"] = "constant_with_warmup"
     elif settings.schedule == "cosine":
         schedule["lr_scheduler_type"] = "cosine_with_min_lr"
         schedule["lr_scheduler_kwargs"] = {"min_lr": settings.min_learning_rate}
-    elif settings.min_learning_rate:
-        raise UsageError("--train.min-learning-rate needs --train.schedule cosine")
     bf16, fp16 = _precision(settings.precision)
     return TrainingArguments(
         output_dir=str(output.folder),
         seed=seed,
-        max_steps=steps,
-        per_device_train_batch_size=micro,
-        per_device_eval_batch_size=settings.eval_batch_size or micro,
-        gradient_accumulation_steps=batch // (micro * world),
+        max_steps=plan.steps,
+        per_device_train_batch_size=plan.micro,
+        per_device_eval_batch_size=settings.eval_batch_size or plan.micro,
+        gradient_accumulation_steps=plan.accumulation,
         learning_rate=settings.learning_rate,
-        warmup_steps=round(warmup),
+        warmup_steps=plan.warmup_steps,
         weight_decay=settings.weight_decay,
         adam_beta1=settings.adam_betas[0],
         adam_beta2=settings.adam_betas[1],
@@ -157,12 +192,11 @@ def _arguments(
         logging_steps=settings.log_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if evaluates else "no",
-        eval_steps=eval_steps,
+        eval_steps=plan.eval_steps,
         save_strategy="steps",
-        save_steps=min(settings.save_steps or eval_steps, steps),
+        save_steps=min(settings.save_steps or plan.eval_steps, plan.steps),
         bf16=bf16,
         fp16=fp16,
-        gradient_checkpointing=settings.gradient_checkpointing,
         torch_compile=settings.compile,
         dataloader_num_workers=settings.workers,
         remove_unused_columns=False,
@@ -170,19 +204,6 @@ def _arguments(
         report_to=list(settings.report_to),
         **schedule,
     )
-
-
-def _batch_sizes(settings: TrainConfig, world: int) -> tuple[int, int]:
-    """(batch over all processes, micro-batch of one process)."""
-    batch = settings.batch_size
-    if batch < 1 or batch % world:
-        raise UsageError(f"--train.batch-size {batch} cannot be shared by {world} processes; use a multiple of {world}")
-    micro = settings.micro_batch_size or batch // world
-    if micro < 1 or (batch // world) % micro:
-        raise UsageError(
-            f"--train.micro-batch-size {micro} does not divide the {batch // world} examples of a step and process"
-        )
-    return batch, micro
 
 
 def _precision(name: str) -> tuple[bool, bool]:

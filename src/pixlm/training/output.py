@@ -49,7 +49,9 @@ def prepare(config: RunConfig, command: str) -> Output:
         where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
         return Output(folder, checkpoint, (*problems, f"{folder}: unfinished run of the same configuration; {where}"))
     folder.mkdir(parents=True, exist_ok=True)
-    header = f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
+    header = (
+        f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
+    )
     files.write_text(folder / RUN, header + f"command: {command}\n" + to_yaml(config))
     return Output(folder, None, ())
 
@@ -58,7 +60,9 @@ def _check_same(folder: Path, mine: dict[str, Any]) -> None:
     try:
         theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{folder}: not empty and no run of pixlm; name a new or empty folder with --output DIR") from None
+        raise UsageError(
+            f"{folder}: not empty and no run of pixlm; name a new or empty folder with --output DIR"
+        ) from None
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
     if (folder / METRICS).exists():
@@ -84,5 +88,3 @@ def _get(values: Any, path: str) -> Any:
     for key in path.split("."):
         values = values.get(key) if isinstance(values, dict) else None
     return values
-
-

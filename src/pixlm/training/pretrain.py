@@ -12,8 +12,8 @@ from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objectives import MaskedPatches
 from pixlm.training.card import write_card
 from pixlm.training.config import MaskConfig, PretrainConfig
-from pixlm.training.launch import Split, seed_everything, set_dropout, train
-from pixlm.training.output import METRICS, prepare
+from pixlm.training.launch import Split, begin, is_main_process, make_plan, set_dropout, train
+from pixlm.training.output import METRICS
 
 PATTERNS = {
     "train": ("*train*.txt", "**/*.txt"),
@@ -36,22 +36,21 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     )
     train_files = splits.require(data, "train")
     masking = masking_for(config.mask)
-    renderer = hub.load_renderer(config.model, **config.render.overrides())
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
+    set_dropout(model_config, config.train.dropout)
+    renderer = hub.load_renderer(config.model, **config.render.overrides())
     encoder = encoder_for(model_config.model_type, renderer)
     parts = {"train": _corpus(train_files, encoder, config.data.min_patches)}
     for split in ("dev", "test"):
         if data.get(split):
             parts[split] = _corpus(data.get(split), encoder, 0)
-    output = prepare(config, "pretrain")
-    for note in output.notes:
-        print(note)
-    seed_everything(config.seed)
-    set_dropout(model_config, config.train.dropout)
+    plan = make_plan(config.train, len(parts["train"].examples))
+    output = begin(config, "pretrain")
     model = hub.load_model(config.model, PixelForPreTraining, config=model_config)
     objective = MaskedPatches(encoder, masking, config.seed)
     train(
         config,
+        plan,
         output,
         model,
         title="pretrain",
@@ -64,16 +63,16 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         metric="loss",
         higher_is_better=False,
     )
-    hub.save(output.folder, model, renderer)
-    batch_size = config.train.eval_batch_size or config.train.micro_batch_size or config.train.batch_size
-    results = {
-        split: _scores(evaluate(model, objective, parts[split].examples, parts[split].lengths, batch_size=batch_size))
+    results: dict[str, dict[str, float]] = {
+        split: _scores(evaluate(model, objective, *parts[split], batch_size=config.train.eval_batch_size or plan.micro))
         for split in ("dev", "test")
         if split in parts
     }
-    used = {split: data.get(split) for split in splits.SPLITS}
-    write_card(output.folder, config, "pretrain", renderer, results, used)
-    files.write_json(output.folder / METRICS, results)
+    if is_main_process():
+        hub.save(output.folder, model, renderer)
+        used = {split: data.get(split) for split in splits.SPLITS}
+        write_card(output.folder, config, "pretrain", renderer, results, used)
+        files.write_json(output.folder / METRICS, results)
     return results
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from pixlm import files
 from pixlm.data.draw import DrawnDataset
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.sampler import BatchSampler
+from pixlm.errors import RunError
 from pixlm.tasks.evaluation import Evaluation, Reduce, evaluate
 from pixlm.tasks.objective import Batch, Objective
 
@@ -36,6 +38,10 @@ class Runner(Trainer):
     train, dev: map-style examples with their expected lengths in units; encoder: saved beside every checkpoint;
     reduce, metrics: what evaluation does with a batch's outputs and with all predictions.
     """
+
+    objective: Objective
+    encoder: InputEncoder
+    dev: tuple[Sequence[Any], np.ndarray] | None
 
     def __init__(
         self,
@@ -62,7 +68,7 @@ class Runner(Trainer):
             model=model,
             args=args,
             data_collator=objective.collate,
-            train_dataset=DrawnDataset(train[0]),  # type: ignore[arg-type]
+            train_dataset=cast(Any, DrawnDataset(train[0])),
             eval_dataset=cast(Any, dev[0]) if dev else None,
             callbacks=[*callbacks, _SaveWhatIsBest()],
         )
@@ -81,8 +87,8 @@ class Runner(Trainer):
         )
         self.steps_per_epoch = sampler.batches_per_epoch
         return DataLoader(
-            self.train_dataset,  # type: ignore[arg-type]
-            batch_sampler=sampler,  # type: ignore[arg-type]
+            cast(Any, self.train_dataset),
+            batch_sampler=cast(Any, sampler),
             collate_fn=self.objective.collate,
             num_workers=args.dataloader_num_workers,
             persistent_workers=args.dataloader_num_workers > 0,
@@ -116,7 +122,7 @@ class Runner(Trainer):
         """Scores on the dev split, with ``metric_key_prefix`` before each name."""
         assert self.dev is not None
         evaluation = evaluate(
-            self.model,
+            cast(PreTrainedModel, self.model),
             self.objective,
             *self.dev,
             reduce=self.reduce,
@@ -129,6 +135,8 @@ class Runner(Trainer):
         return scores
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if not math.isfinite(logs.get("loss", 0.0)):
+            self._stop_not_finite()
         # Trainer sees the whole run as one epoch; report passes over the train split.
         self.state.epoch = round(self.state.global_step / self.steps_per_epoch, 4)
         super().log(logs, *args, **kwargs)
@@ -142,7 +150,18 @@ class Runner(Trainer):
             model.save_pretrained(folder, state_dict=state)
             self.encoder.save_pretrained(folder)
 
+    def _stop_not_finite(self) -> None:
+        kept, _ = files.newest_checkpoint(Path(cast(str, self.args.output_dir)))
+        origin = f"start a new run with --model {kept}" if kept else "start again"
+        raise RunError(
+            f"the loss is not a number any more at step {self.state.global_step}; {origin} and a lower "
+            "--train.learning-rate, or --train.precision fp32"
+        )
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # The sum of losses since the last log entry: once one is not a number, the weights may not be either.
+        if not torch.isfinite(self._tr_loss):
+            self._stop_not_finite()
         run = Path(cast(str, self.args.output_dir))
         folder = run / f"checkpoint-{self.state.global_step}"
         aside = folder.with_name(f".{folder.name}.partial")
@@ -161,7 +180,7 @@ class Runner(Trainer):
             if self.args.should_save:
                 for callback in (*self.callback_handler.callbacks, self.control):
                     if isinstance(callback, ExportableState):
-                        self.state.stateful_callbacks[type(callback).__name__] = callback.state()
+                        cast(dict[str, Any], self.state.stateful_callbacks)[type(callback).__name__] = callback.state()
                 self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
                 files.publish(aside, folder)
         except BaseException:
@@ -181,7 +200,9 @@ class Runner(Trainer):
 class _SaveWhatIsBest(TrainerCallback):
     """Saves right after an evaluation that beats all before it, whatever the saving interval."""
 
-    def on_evaluate(self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+    def on_evaluate(
+        self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any
+    ) -> None:
         score = (metrics or {}).get(f"eval_{args.metric_for_best_model}")
         if score is None:
             return

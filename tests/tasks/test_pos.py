@@ -1,0 +1,120 @@
+"""Part-of-speech tagging end to end on a few sentences: labels, lost words, scores, files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pixlm.data import conllu
+from pixlm.data.draw import Draw, Drawn
+from pixlm.data.encoders import RenderedText
+from pixlm.rendering import TextRenderer
+from pixlm.tasks.word_labelling import IGNORE, POS, TaggedPrediction, TaggedSentence
+
+TRAIN = (
+    "--train.max-steps",
+    "4",
+    "--train.batch-size",
+    "4",
+    "--train.eval-steps",
+    "2",
+    "--render.max-seq-length",
+    "64",
+)
+
+
+def prediction(index: int, labels: list[str] | None, given: list[str | None]) -> TaggedPrediction:
+    return TaggedPrediction(index, TaggedSentence(str(index), ["w"] * len(given), labels), given)
+
+
+def test_labels_stand_on_the_first_patch_of_each_word_that_fits():
+    encoder = RenderedText(TextRenderer(max_seq_length=12))
+    words = ["My", "cat", "loves", "oatmeal", "porridge", "."]
+    example = TaggedSentence("s", words, ["PRON", "NOUN", "VERB", "NOUN", "NOUN", "PUNCT"])
+    batch = POS.objective(encoder, conllu.UPOS).collate([Drawn(Draw(0, 0), example)])
+    labels = batch["labels"][0].numpy()
+    starts = np.flatnonzero(labels != IGNORE)
+    rendered = encoder.renderer.render(words)
+    assert starts.tolist() == [start for start in rendered.word_starts[:-1] if start < rendered.num_text_patches]
+    assert [conllu.UPOS[i] for i in labels[starts]] == example.labels[: len(starts)]
+    assert 0 < len(starts) < len(words)
+    assert int(batch["count"]) == len(starts)
+    assert batch["pixel_values"].shape == (1, 1, 16, 16 * 12)
+
+
+def test_accuracy_counts_words_with_a_prediction_and_reports_the_lost():
+    predictions = [
+        prediction(0, ["NOUN", "VERB", "NOUN"], ["NOUN", "NOUN", None]),
+        prediction(1, ["NOUN"], ["NOUN"]),
+        prediction(2, None, ["X"]),
+    ]
+    assert POS.metrics(predictions) == {"accuracy": 2 / 3, "words": 3, "lost": 1}
+    train = [TaggedSentence("t", ["a", "b", "c"], ["VERB", "VERB", "NOUN"])]
+    assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 3}
+    assert POS.metrics([prediction(0, None, [None])]) == {"words": 0, "lost": 1}
+
+
+@pytest.fixture(scope="module")
+def run(treebank, tmp_path_factory):
+    from pixlm.cli import main
+
+    output = tmp_path_factory.mktemp("pos") / "run"
+    command = ("finetune", "pos", "--model", "pixel-nano", "--data", str(treebank), "--output", str(output), *TRAIN)
+    assert main(list(command)) == 0
+    return output
+
+
+def test_a_run_writes_scores_and_predictions_in_both_formats(run, treebank):
+    metrics = json.loads((run / "metrics.json").read_text())
+    for split in ("dev", "test"):
+        assert {"examples", "loss", "lost", "accuracy", "majority_accuracy"} <= metrics[split].keys()
+        assert metrics[split]["examples"] == 8
+        assert 0 <= metrics[split]["accuracy"] <= 1
+    gold = conllu.read(next(treebank.glob("*test*")))
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["words"] for row in rows] == [sentence.words for sentence in gold]
+    assert [row["labels"] for row in rows] == [sentence.upos for sentence in gold]
+    written = conllu.read(run / "predictions.conllu")
+    assert [s.upos for s in written] == [[tag or "_" for tag in row["predictions"]] for row in rows]
+    right = sum(a == b for row in rows for a, b in zip(row["labels"], row["predictions"], strict=True) if b)
+    scored = sum(tag is not None for row in rows for tag in row["predictions"])
+    assert metrics["test"]["accuracy"] == pytest.approx(right / scored)
+    assert metrics["test"]["lost"] == sum(tag is None for row in rows for tag in row["predictions"])
+
+
+def test_evaluate_repeats_the_scores_of_the_run(run, treebank, tmp_path, pixlm):
+    code, _, _ = pixlm("evaluate", "pos", "--model", run, "--data", treebank, "--output", tmp_path / "e")
+    assert code == 0
+    again = json.loads((tmp_path / "e" / "metrics.json").read_text())["test"]
+    before = json.loads((run / "metrics.json").read_text())["test"]
+    assert again["accuracy"] == before["accuracy"]
+    assert again["loss"] == pytest.approx(before["loss"], rel=1e-5)
+    assert (tmp_path / "e" / "predictions.conllu").read_bytes() == (run / "predictions.conllu").read_bytes()
+
+
+def test_predict_needs_no_labels(run, treebank, tmp_path, pixlm):
+    source = next(treebank.glob("*test*"))
+    bare = tmp_path / "bare.conllu"
+    lines = source.read_text(encoding="utf-8").split("\n")
+    columns = [line.split("\t") for line in lines]
+    bare.write_text(
+        "\n".join("\t".join([*c[:3], "_", *c[4:]]) if len(c) == 10 else c[0] for c in columns), encoding="utf-8"
+    )
+    code, out, _ = pixlm("predict", "pos", "--model", run, "--data", bare, "--output", tmp_path / "p")
+    assert code == 0
+    assert "predictions.conllu" in out
+    assert (tmp_path / "p" / "predictions.conllu").read_bytes() == (run / "predictions.conllu").read_bytes()
+
+
+def test_load_predicts_the_same(run):
+    import pixlm
+
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    model = pixlm.load(str(run))
+    assert model.predict([row["words"] for row in rows], batch_size=32) == [row["predictions"] for row in rows]
+    with pytest.raises(pixlm.errors.UsageError, match="lists of words"):
+        model.predict(["a sentence"])
+    with pytest.raises(pixlm.errors.UsageError, match="pretrained masked model"):
+        model.reconstruct("a sentence")

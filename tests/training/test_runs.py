@@ -1,0 +1,194 @@
+"""Runs from the command line: what they write, resuming bit for bit, accumulation, several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from pixlm import files
+
+SMALL = (
+    *(
+        "--model",
+        "pixel-nano",
+        "--render.max-seq-length",
+        "31",
+        "--train.batch-size",
+        "8",
+        "--train.learning-rate",
+        "1e-3",
+    ),
+    *("--train.dropout", "0.1", "--train.log-steps", "1"),
+)
+
+
+def pretrain(texts: Path, output: Path, *more: str) -> tuple[str, ...]:
+    return ("pretrain", *SMALL, "--data", str(texts), "--output", str(output), *more)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def same(a: Path, b: Path) -> bool:
+    one, two = weights(a), weights(b)
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def straight(texts, tmp_path_factory) -> Path:
+    """Ten steps of pretraining without interruption, over more than one epoch."""
+    from pixlm.cli import main
+
+    output = tmp_path_factory.mktemp("runs") / "straight"
+    assert main([*pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")]) == 0
+    return output
+
+
+def test_a_run_writes_everything_it_promises(straight):
+    for name in ("run.yaml", "log.jsonl", "metrics.json", "README.md", "config.json", "model.safetensors"):
+        assert (straight / name).is_file(), name
+    assert (straight / "text_renderer_config.json").is_file()
+    assert not list(straight.rglob("training_args.bin"))
+    metrics = json.loads((straight / "metrics.json").read_text())
+    assert metrics["dev"]["examples"] > 0
+    assert 0 < metrics["dev"]["loss"] < 5
+    log = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if "loss" in row] == list(range(1, 11))
+    config = yaml.safe_load((straight / "run.yaml").read_text())
+    assert config["command"] == "pretrain"
+    assert config["train"]["max_steps"] == 10
+    assert all(files.verify(path) is None for path in files.checkpoints(straight))
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(straight, texts, tmp_path, pixlm):
+    again = ("--train.max-steps", "10", "--train.save-steps", "4")
+    assert pixlm(*pretrain(texts, tmp_path / "again", *again))[0] == 0
+    assert same(straight / "checkpoint-10", tmp_path / "again" / "checkpoint-10")
+    assert pixlm(*pretrain(texts, tmp_path / "other", *again, "--seed", "1"))[0] == 0
+    assert not same(straight / "checkpoint-10", tmp_path / "other" / "checkpoint-10")
+
+
+@pytest.mark.parametrize("step", [3, 8])
+def test_stopping_in_an_epoch_and_resuming_is_bit_identical(straight, texts, tmp_path, pixlm, monkeypatch, step):
+    from pixlm.training.callbacks import StopOnSignal
+
+    ask = StopOnSignal.on_step_end
+
+    def stop_at(self, args, state, control, **kwargs):
+        if state.global_step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+        ask(self, args, state, control, **kwargs)
+
+    output = tmp_path / "run"
+    command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    monkeypatch.setattr(StopOnSignal, "on_step_end", stop_at)
+    code, _, error = pixlm(*command)
+    assert code == 1
+    assert "interrupted" in error
+    assert f"checkpoint-{step} is complete" in error
+    assert not (output / "metrics.json").exists()
+    monkeypatch.undo()
+    code, out, _ = pixlm(*command)
+    assert code == 0
+    assert f"resuming from checkpoint-{step}" in out
+    assert same(straight / "checkpoint-10", output / "checkpoint-10")
+    optimizers = [torch.load(p / "checkpoint-10" / "optimizer.pt", weights_only=True) for p in (straight, output)]
+    for one, two in zip(*(o["state"].values() for o in optimizers), strict=True):
+        assert all(torch.equal(one[name], two[name]) for name in one)
+    log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if "loss" in row] == list(range(1, 11))
+
+
+def test_a_damaged_checkpoint_is_left_out_with_a_word(straight, texts, tmp_path, pixlm):
+    output = tmp_path / "run"
+    shutil.copytree(straight, output)
+    (output / "metrics.json").unlink()
+    newest = files.checkpoints(output)[-1]
+    (newest / "optimizer.pt").write_bytes(b"half a fi")
+    command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    code, out, _ = pixlm(*command)
+    assert code == 0
+    assert "incomplete checkpoint left out (optimizer.pt is damaged)" in out
+    assert same(straight / "checkpoint-10", output / "checkpoint-10")
+
+
+def test_an_output_folder_that_is_taken_is_left_alone(straight, texts, tmp_path, pixlm):
+    more = ("--train.max-steps", "10", "--train.save-steps", "4")
+    code, _, error = pixlm(*pretrain(texts, straight, *more))
+    assert code == 2
+    assert "holds a finished run" in error
+    unfinished = tmp_path / "unfinished"
+    shutil.copytree(straight, unfinished)
+    (unfinished / "metrics.json").unlink()
+    code, _, error = pixlm(*pretrain(texts, unfinished, "--train.max-steps", "11", "--train.save-steps", "4"))
+    assert code == 2
+    assert "another train.max_steps: 10 there, 11 here" in error
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("x")
+    code, _, error = pixlm(*pretrain(texts, tmp_path / "mine", *more))
+    assert code == 2
+    assert "not empty and no run of pixlm" in error
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_accumulated_micro_batches_equal_one_batch(texts, tmp_path, pixlm):
+    more = ("--train.max-steps", "3", "--train.dropout", "0.0")
+    assert pixlm(*pretrain(texts, tmp_path / "one", *more))[0] == 0
+    assert pixlm(*pretrain(texts, tmp_path / "four", *more, "--train.micro-batch-size", "2"))[0] == 0
+    one, four = weights(tmp_path / "one"), weights(tmp_path / "four")
+    for name in one:
+        torch.testing.assert_close(one[name], four[name], rtol=2e-3, atol=2e-5, msg=name)
+
+
+def test_worker_processes_change_nothing(straight, texts, tmp_path, pixlm):
+    more = ("--train.max-steps", "10", "--train.save-steps", "4", "--train.workers", "2")
+    assert pixlm(*pretrain(texts, tmp_path / "run", *more))[0] == 0
+    assert same(straight / "checkpoint-10", tmp_path / "run" / "checkpoint-10")
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(texts, tmp_path, pixlm):
+    more = ("--train.max-steps", "3", "--train.dropout", "0.0", "--train.epochs", "1")
+    assert pixlm(*pretrain(texts, tmp_path / "one", *more))[0] == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "pixlm.cli"]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, *pretrain(texts, tmp_path / "two", *more)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=2e-3, atol=2e-5, msg=name)
+
+
+@pytest.mark.slow
+def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(straight, texts, tmp_path, pixlm):
+    output = tmp_path / "run"
+    command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    process = subprocess.Popen([sys.executable, "-m", "pixlm.cli", *command], stderr=subprocess.DEVNULL)
+    for _ in range(2400):
+        if files.checkpoints(output) or process.poll() is not None:
+            break
+        time.sleep(0.025)
+    process.kill()
+    process.wait()
+    code, _, _ = pixlm(*command)
+    assert code == 0
+    assert same(straight / "checkpoint-10", output / "checkpoint-10")
