@@ -3,9 +3,7 @@
 Units: HarfBuzz works in 1/1024 pixel (``UNITS``), as Pango does; FreeType in 1/64 pixel.
 
 The bitmaps equal those of a FreeType built without HarfBuzz (the one that Linux distributions ship and that PIXEL's
-fine-tuning images came from): light hinting, and FreeType never sees the font's GSUB and GPOS tables. The FreeType in
-the wheel of freetype-py contains HarfBuzz and would otherwise hint conjuncts, ligatures and superscripts with other
-blue zones, which changes two glyphs in five.
+fine-tuning images came from): light hinting, from a copy of the font that `autohint` prepares.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ import numpy as np
 import uharfbuzz as hb
 
 from pixlm.errors import UsageError
+from pixlm.rendering.autohint import without_harfbuzz
 from pixlm.rendering.resampling import scale_down
 
 UNITS = 1024  # HarfBuzz and Pango units in a pixel
@@ -94,7 +93,9 @@ class Font:
         self.descent = -(self.descender // UNITS) * UNITS
         self.has_colour = bool(_COLOUR_TABLES & tables.keys())
         try:
-            self._rasteriser = freetype.Face(io.BytesIO(_without_layout_tables(data)))
+            self._rasteriser = freetype.Face(
+                io.BytesIO(without_harfbuzz(data, _directory_offset(data), self.font.get_nominal_glyph))
+            )
             if self._rasteriser.is_scalable:
                 self._rasteriser.set_char_size((size * 64 * 2 // UNITS + 1) // 2)
                 self._strike = 0.0
@@ -226,16 +227,6 @@ def _table_directory(data: bytes) -> dict[str, tuple[int, int]]:
     (count,) = struct.unpack_from(">H", data, start + 4)
     records = (struct.unpack_from(">4sLLL", data, start + 12 + 16 * index) for index in range(count))
     return {tag.decode("latin-1"): (offset, length) for tag, _, offset, length in records}
-
-
-def _without_layout_tables(data: bytes) -> bytes:
-    copy = bytearray(data)
-    start = _directory_offset(data)
-    (count,) = struct.unpack_from(">H", data, start + 4)
-    for record in range(start + 12, start + 12 + 16 * count, 16):
-        if copy[record : record + 4] in (b"GSUB", b"GPOS"):
-            copy[record + 3] = ord("Z")  # keeps the directory sorted, which HarfBuzz relies on
-    return bytes(copy)
 
 
 def ot_script_tag(script: str) -> str:
