@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -9,7 +10,9 @@ from rich.table import Table
 
 
 def print_results(results: Mapping[str, Mapping[str, float]], output: str | None) -> None:
-    """One row a split; counts without decimals."""
+    """One row a split; counts without decimals. Of several processes only the first prints."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     if results:
         names = list(dict.fromkeys(name for row in results.values() for name in row))
         table = Table("split", *(name.replace("_", " ") for name in names))

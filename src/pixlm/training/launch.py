@@ -40,7 +40,7 @@ def begin(config: RunConfig, command: str) -> Output:
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    state = PartialState()
+    state = PartialState(cpu=_several_on_cpu())
     with state.main_process_first():
         output = prepare(config, command)
     if state.is_main_process:
@@ -48,6 +48,11 @@ def begin(config: RunConfig, command: str) -> Output:
             print(note)
     set_seed(config.seed)
     return output
+
+
+def _several_on_cpu() -> bool:
+    """Several processes without a GPU: unless told, accelerate takes them for independent ones."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
 
 
 def is_main_process() -> bool:
@@ -201,6 +206,8 @@ def _arguments(settings: TrainConfig, plan: Plan, seed: int, output: Output, eva
         dataloader_num_workers=settings.workers,
         remove_unused_columns=False,
         disable_tqdm=True,
+        use_cpu=_several_on_cpu(),
+        ddp_find_unused_parameters=False,
         report_to=list(settings.report_to),
         **schedule,
     )
