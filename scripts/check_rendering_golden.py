@@ -45,6 +45,7 @@ FALLBACK_ORDER = [
     "NotoSansEthiopic-Regular.ttf",
     "NotoSansThai-Regular.ttf",
     "NotoColorEmoji.ttf",
+    "NotoColorEmoji-subset.ttf",  # in tests/golden/fonts
 ]
 CONFIG_KEYS = ("font_size", "dpi", "pixels_per_patch", "max_seq_length", "rgb")
 

@@ -105,9 +105,10 @@ def check_fingerprint(saved: dict[str, Any], renderer: TextRenderer) -> None:
     """Warn, once, if a loaded renderer is not the one that was saved."""
     current = renderer.fingerprint
     parts = []
-    if saved.get("fonts") != current["fonts"]:
+    if _digests(saved.get("fonts")) != _digests(current["fonts"]):
         parts.append("its font files are others")
-    before, now = saved.get("versions") or {}, current["versions"]
+    before, now = saved.get("versions"), current["versions"]
+    before = before if isinstance(before, dict) else {}
     parts += [f"{name} is {now[name]}, was {before.get(name)}" for name in now if now[name] != before.get(name)]
     same_pixels = saved.get("sample") == current["sample"]
     if parts or not same_pixels:
@@ -116,6 +117,11 @@ def check_fingerprint(saved: dict[str, Any], renderer: TextRenderer) -> None:
             + "; ".join([*parts, f"a sample text is drawn {'with the same' if same_pixels else 'WITH OTHER'} pixels"]),
             stacklevel=3,
         )
+
+
+def _digests(fonts: Any) -> list[Any]:
+    """SHA-256 of each font; the files' names may change when a renderer is saved."""
+    return [font.get("sha256") for font in fonts if isinstance(font, dict)] if isinstance(fonts, list) else []
 
 
 def _find(source: str | os.PathLike[str], revision: str | None) -> tuple[Path, str | None]:

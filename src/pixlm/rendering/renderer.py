@@ -203,7 +203,7 @@ class TextRenderer:
         and the Unicode tables, and the SHA-256 of a sample text as it is drawn here."""
         sample = self._render_plan(self._strategy.text(_SAMPLE, Geometry(self.pixels_per_patch, 529), self._lay_out))
         return {
-            "fonts": {font.path.name: font.sha256 for font in self.fonts},
+            "fonts": [{"file": font.path.name, "sha256": font.sha256} for font in self.fonts],
             "font_size": self.font_size,
             "dpi": self.dpi,
             "pixels_per_patch": self.pixels_per_patch,
