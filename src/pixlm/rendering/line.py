@@ -120,7 +120,9 @@ class LineLayout:
             rtl=bool(item.level & 1),
         )
         characters = [cluster + first for cluster in shaped.clusters]
-        ascent, descent = font.ascent, font.descent
+        # A run of nothing but boxes is as high as its boxes.
+        only_boxes = set(shaped.glyphs) == {UNKNOWN_GLYPH}
+        ascent, descent = (0, 0) if only_boxes else (font.ascent, font.descent)
         xs: list[int] = []
         ys: list[int] = []
         advances: list[int] = []

@@ -45,8 +45,8 @@ class MissingBox:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._geometries: dict[int, _Geometry] = {}
-        self._bitmaps: dict[tuple[str, int, float], Bitmap] = {}
+        self._geometries: dict[Font, _Geometry] = {}
+        self._bitmaps: dict[tuple[str, Font, float], Bitmap] = {}
 
     def of(self, char: str, font: Font) -> Box:
         geometry = self._geometry(font)
@@ -58,13 +58,13 @@ class MissingBox:
 
     def bitmap(self, box: Box, font: Font, fraction: float) -> Bitmap:
         """The box drawn with the baseline ``fraction`` of a pixel below the upper edge of a pixel row."""
-        key = box.code, id(font), fraction
+        key = box.code, font, fraction
         if key not in self._bitmaps:
             self._bitmaps[key] = _draw(box, self._geometry(font), fraction)
         return self._bitmaps[key]
 
     def _geometry(self, font: Font) -> _Geometry:
-        found = self._geometries.get(id(font))
+        found = self._geometries.get(font)
         if found is None:
             pixels = font.size / UNITS
             rows, size = 2, float(math.ceil(pixels / 2.2 - 1e-5))
@@ -82,7 +82,7 @@ class MissingBox:
                 bottom = 2 * pad + height - ascent
             else:
                 bottom = math.ceil(descent * height / (ascent + descent or 1) - 1e-5)
-            found = self._geometries[id(font)] = _Geometry(digits, rows, cell, pad, height, bottom)
+            found = self._geometries[font] = _Geometry(digits, rows, cell, pad, height, bottom)
         return found
 
 
