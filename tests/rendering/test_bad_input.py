@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 
 from pixlm import TextRenderer
@@ -188,4 +189,38 @@ def test_a_font_with_broken_outlines_draws_something(fonts, tmp_path):
     path = tmp_path / "broken.ttf"
     path.write_bytes(data)
     renderer = TextRenderer(path, missing_glyph="box")
-    assert renderer.render("\u05e9\u05dc\u05d5\u05dd").num_text_patches >= 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert renderer.render("\u05e9\u05dc\u05d5\u05dd").num_text_patches >= 1
+
+
+def test_damaged_colour_glyphs_are_blank(fonts, tmp_path):
+    path = tmp_path / "damaged.ttf"
+    path.write_bytes((fonts / "NotoColorEmoji-subset.ttf").read_bytes().replace(b"\x89PNG", b"\x88PNG"))
+    with pytest.warns(UserWarning, match=r"damaged\.ttf is damaged") as caught:
+        rendered = TextRenderer(path, rgb=True).render("😀🎉")
+    assert len(caught) == 1
+    assert (rendered.pixel_values[:, : 16 * rendered.num_text_patches] == 255).all()
+
+
+def test_random_damage_raises_usage_errors_or_draws(fonts, tmp_path):
+    random = np.random.default_rng(3)
+    path = tmp_path / "damaged.ttf"
+    outcomes = set()
+    for name, text in (
+        ("NotoSansHebrew-Regular.ttf", "\u05e9\u05dc\u05d5\u05dd"),
+        ("NotoColorEmoji-subset.ttf", "😀🎉"),
+    ):
+        data = np.frombuffer((fonts / name).read_bytes(), np.uint8)
+        for count in (1, 10, 100) * 8:
+            damaged = data.copy()
+            damaged[random.integers(12, len(data), count)] = random.integers(0, 256, count)
+            path.write_bytes(damaged.tobytes())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    TextRenderer(path, max_seq_length=20).render(text + " abc")
+                    outcomes.add("drawn")
+                except UsageError:
+                    outcomes.add("refused")
+    assert outcomes == {"drawn", "refused"}

@@ -39,8 +39,9 @@ def without_harfbuzz(data: bytes, directory: int, glyph_of: Callable[[int], int 
         directory: where its table directory starts.
         glyph_of: the font's cmap.
     """
-    glyphs = {glyph_of(ord(char)) for char in _CLUSTER_CHARACTERS} - {None, 0}
-    table = _unmeasured({glyph for glyph in glyphs if glyph is not None}, glyph_of(0x20) or 0) if glyphs else b""
+    found = (glyph_of(ord(char)) for char in _CLUSTER_CHARACTERS)
+    glyphs = {glyph for glyph in found if glyph is not None and 0 < glyph < 0xFFFF}
+    table = _unmeasured(glyphs, min(glyph_of(0x20) or 0, 0xFFFF)) if glyphs else b""
     copy = bytearray(data)
     copy += bytes(-len(copy) % 4)
     (count,) = struct.unpack_from(">H", data, directory + 4)

@@ -12,6 +12,7 @@ import hashlib
 import io
 import struct
 import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ _BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
 # HarfBuzz up to 6 leaves out contextual alternates for Hangul, as Uniscribe does; later versions apply them.
 _HANGUL_FEATURES = {"calt": False}
 _SFNT_VERSIONS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")
+_LARGEST_STRIKE = 4096  # pixels a side; larger pictures are refused before they are decoded
 _COLOUR_TABLES = {"CBDT", "sbix", "COLR"}
 
 
@@ -109,6 +111,7 @@ class Font:
         if not self.face.glyph_count or not len(self.face.unicodes):
             raise UsageError(f"{path} is no usable font: it maps no characters to glyphs")
         self._bitmaps: dict[int, Bitmap] = {}
+        self._warned = False
         self._lock = threading.Lock()
 
     @property
@@ -163,7 +166,7 @@ class Font:
         return 0
 
     def bitmap(self, glyph: int) -> Bitmap:
-        """The glyph drawn with its origin on a whole pixel. A glyph that FreeType cannot load is blank."""
+        """The glyph drawn with its origin on a whole pixel. Damaged glyphs are blank; the first one of a font warns."""
         found = self._bitmaps.get(glyph)
         if found is None:
             with self._lock:
@@ -176,7 +179,7 @@ class Font:
             face.load_glyph(glyph, _LOAD_FLAGS)
             face.glyph.render(freetype.FT_RENDER_MODE_NORMAL)
         except freetype.FT_Exception:
-            return _NO_BITMAP
+            return self._damaged(glyph)
         bitmap = face.glyph.bitmap
         rows, columns, pitch = bitmap.rows, bitmap.width, bitmap.pitch
         if not rows or not columns:
@@ -191,14 +194,23 @@ class Font:
             return _NO_BITMAP
         from PIL import Image
 
-        with Image.open(io.BytesIO(png)) as image:
-            if max(image.size) > 4096:
-                return _NO_BITMAP
-            pixels = np.asarray(image.convert("RGBA"))
+        try:
+            with Image.open(io.BytesIO(png)) as image:
+                if max(image.size) > _LARGEST_STRIKE:
+                    return self._damaged(glyph)
+                pixels = np.asarray(image.convert("RGBA"))
+        except (OSError, ValueError, SyntaxError):  # what Pillow raises for pictures that are none
+            return self._damaged(glyph)
         # HarfBuzz scales the strike's bearings to the font's size; undoing that gives back whole strike pixels.
         strike_units = self.size / self._strike
         left, top = round(extents.x_bearing / strike_units), round(extents.y_bearing / strike_units)
         return Bitmap(*scale_down(pixels, left, top, self.size / UNITS / self._strike))
+
+    def _damaged(self, glyph: int) -> Bitmap:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"the font file {self.path} is damaged: glyph {glyph} cannot be drawn", stacklevel=2)
+        return _NO_BITMAP
 
 
 def _check_tables(path: Path, data: bytes) -> dict[str, tuple[int, int]]:
