@@ -45,7 +45,9 @@ FALLBACK_ORDER = [
     "NotoSansEthiopic-Regular.ttf",
     "NotoSansThai-Regular.ttf",
     "NotoColorEmoji.ttf",
-    "NotoColorEmoji-subset.ttf",  # in tests/golden/fonts
+    # In tests/golden/fonts:
+    "NotoSansCJKsc-subset.otf",
+    "NotoColorEmoji-subset.ttf",
 ]
 CONFIG_KEYS = ("font_size", "dpi", "pixels_per_patch", "max_seq_length", "rgb")
 

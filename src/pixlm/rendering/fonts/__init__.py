@@ -14,5 +14,4 @@ def default_font() -> Path:
 
 def default_fallbacks() -> tuple[Path, ...]:
     """What the default font falls back to, best first: Han, kana and Hangul."""
-    names = ("PixlmSansCJK-Regular.ttf", "PixlmSansCJK-Regular.otf")
-    return tuple(path for path in (_FOLDER / name for name in names) if path.exists())[:1]
+    return (_FOLDER / "PixlmSansCJK-Regular.otf",)
