@@ -39,16 +39,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "decoder_intermediate_size": 512,
         "num_channels": 1,
     },
-    # 0.6 M: for demonstrations and tests, minutes on a CPU
+    # 1.0 M: for demonstrations and tests, minutes on a CPU
     "pixel-nano": {
         "hidden_size": 128,
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
         "intermediate_size": 384,
-        "decoder_hidden_size": 64,
+        "decoder_hidden_size": 128,
         "decoder_num_attention_heads": 4,
-        "decoder_num_hidden_layers": 1,
-        "decoder_intermediate_size": 192,
+        "decoder_num_hidden_layers": 2,
+        "decoder_intermediate_size": 384,
         "image_size": (16, 256 * 16),
         "num_channels": 1,
     },
