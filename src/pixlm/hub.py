@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -110,6 +111,11 @@ def class_of(config: PixelConfig) -> type[PreTrainedModel]:
         if name in CLASSES:
             return CLASSES[name]
     raise UsageError(f"the model is a {names[0]}, which pixlm cannot load; it knows {', '.join(sorted(CLASSES))}")
+
+
+def default_device() -> torch.device:
+    """Where models run unless told otherwise: a GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def labels_of(config: PixelConfig) -> list[str]:

@@ -167,7 +167,7 @@ def load(name: str, *, revision: str | None = None, device: str | None = None) -
     """
     config = hub.load_config(name, revision=revision)
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
-    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    where = device or hub.default_device()
     encoder = encoder_for(config.model_type, hub.load_renderer(name, revision=revision))
     cast(torch.nn.Module, model).to(where)
     return PixelLM(model, encoder)

@@ -69,7 +69,7 @@ def test_missing_and_empty_data(pixlm, tmp_path):
     (tmp_path / "empty.conllu").write_text("")
     for data, message in (
         (("--data", tmp_path / "none"), "no such file or folder"),
-        (("--data", tmp_path / "empty"), "no data found; looked for *-ud-train.conllu"),
+        (("--data", tmp_path / "empty"), "no data found; looked for *train*.conllu"),
         (("--data.train", tmp_path / "none.conllu"), "none.conllu: no such file (--data.train)"),
         (("--data.train", tmp_path), "is a folder, not a file (--data.train)"),
         (("--data.train", tmp_path / "empty.conllu"), "empty.conllu: holds no sentence"),
@@ -183,9 +183,20 @@ def test_sizes_that_do_not_divide(pixlm, texts, tmp_path):
     code, _, error = pixlm(*base, "--train.max-steps", "0")
     assert code == 2
     assert "must be above 0" in one_line(error)
+    for more, message in (
+        (("--train.learning-rate", "-1"), "--train.learning-rate must be above 0"),
+        (("--train.report-to", "wandb"), 'pip install "pixlm[wandb]"'),
+        (("--render.max-seq-length", "257"), "more than the 256 positions of pixel-nano"),
+        (("--mask.max-span", "3", "--mask.span-weights", "0.5", "1"), "cumulative_span_weights"),
+        (("--mask.ratio", "1.5"), "mask_ratio 1.5"),
+    ):
+        code, _, error = pixlm(*base, *more)
+        assert code == 2
+        assert message in one_line(error)
+    assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_permission(pixlm, texts, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     output = tmp_path / "locked" / "run"

@@ -41,19 +41,20 @@ def test_labels_stand_on_the_first_patch_of_each_word_that_fits():
     assert [conllu.UPOS[i] for i in labels[starts]] == example.labels[: len(starts)]
     assert 0 < len(starts) < len(words)
     assert int(batch["count"]) == len(starts)
+    assert batch["lost"] == len(words) - len(starts)
     assert batch["pixel_values"].shape == (1, 1, 16, 16 * 12)
 
 
-def test_accuracy_counts_words_with_a_prediction_and_reports_the_lost():
+def test_accuracy_counts_words_with_a_prediction():
     predictions = [
         prediction(0, ["NOUN", "VERB", "NOUN"], ["NOUN", "NOUN", None]),
         prediction(1, ["NOUN"], ["NOUN"]),
         prediction(2, None, ["X"]),
     ]
-    assert POS.metrics(predictions) == {"accuracy": 2 / 3, "words": 3, "lost": 1}
+    assert POS.metrics(predictions) == {"accuracy": 2 / 3, "words": 3}
     train = [TaggedSentence("t", ["a", "b", "c"], ["VERB", "VERB", "NOUN"])]
     assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 3}
-    assert POS.metrics([prediction(0, None, [None])]) == {"words": 0, "lost": 1}
+    assert POS.metrics([prediction(0, None, [None])]) == {"words": 0}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,26 @@ def test_predict_needs_no_labels(run, treebank, tmp_path, pixlm):
     assert code == 0
     assert "predictions.conllu" in out
     assert (tmp_path / "p" / "predictions.conllu").read_bytes() == (run / "predictions.conllu").read_bytes()
+
+
+def test_models_that_cannot_tag_are_refused(run, treebank, tmp_path, pixlm):
+    from pixlm import hub
+    from pixlm.models import PixelForPreTraining, PixelForTokenClassification
+
+    source = next(treebank.glob("*test*"))
+    renderer = hub.load_renderer(str(run))
+    hub.save(tmp_path / "pretrained", hub.load_model("pixel-nano", PixelForPreTraining), renderer)
+    config = hub.load_config("pixel-nano", num_labels=3, finetuning_task="ner")
+    hub.save(tmp_path / "ner", hub.load_model("pixel-nano", PixelForTokenClassification, config=config), renderer)
+    for name, message in (
+        ("pretrained", "was not fine-tuned for pos"),
+        ("ner", "was not fine-tuned for pos, but for ner"),
+    ):
+        for command in (("predict", "--data", source, "--output", tmp_path / "out"), ("evaluate", "--data", treebank)):
+            code, _, error = pixlm(command[0], "pos", "--model", tmp_path / name, *command[1:])
+            assert code == 2
+            assert message in error
+    assert not (tmp_path / "out").exists()
 
 
 def test_load_predicts_the_same(run):

@@ -23,7 +23,7 @@ SMALL = (
         "--model",
         "pixel-nano",
         "--render.max-seq-length",
-        "31",
+        "127",
         "--train.batch-size",
         "8",
         "--train.learning-rate",
@@ -57,13 +57,22 @@ def straight(texts, tmp_path_factory) -> Path:
 
 
 def test_a_run_writes_everything_it_promises(straight):
-    for name in ("run.yaml", "log.jsonl", "metrics.json", "README.md", "config.json", "model.safetensors"):
+    for name in (
+        "run.yaml",
+        "inputs.json",
+        "log.jsonl",
+        "metrics.json",
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ):
         assert (straight / name).is_file(), name
     assert (straight / "text_renderer_config.json").is_file()
     assert not list(straight.rglob("training_args.bin"))
     metrics = json.loads((straight / "metrics.json").read_text())
     assert metrics["dev"]["examples"] > 0
     assert 0 < metrics["dev"]["loss"] < 5
+    assert metrics["dev"]["lost"] == 0
     log = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in log if "loss" in row] == list(range(1, 11))
     config = yaml.safe_load((straight / "run.yaml").read_text())
@@ -192,3 +201,96 @@ def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(straight, texts, 
     code, _, _ = pixlm(*command)
     assert code == 0
     assert same(straight / "checkpoint-10", output / "checkpoint-10")
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_does_not_block_the_folder(texts, tmp_path, pixlm, monkeypatch):
+    from pixlm.training import pretrain as module
+
+    output = tmp_path / "run"
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", fail)
+        with pytest.raises(RuntimeError, match="no memory"):
+            pixlm(*pretrain(texts, output, "--train.max-steps", "10"))
+    assert (output / "run.yaml").exists()
+    assert pixlm(*pretrain(texts, output, "--train.max-steps", "2"))[0] == 0
+
+
+def test_data_that_changed_is_noticed_on_resuming(straight, texts, tmp_path, pixlm):
+    output = tmp_path / "run"
+    shutil.copytree(straight, output)
+    (output / "metrics.json").unlink()
+    changed = tmp_path / "texts"
+    shutil.copytree(texts, changed)
+    with (changed / "train.txt").open("a") as file:
+        file.write("one line more\n")
+    command = pretrain(changed, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    run = yaml.safe_load((output / "run.yaml").read_text())
+    run["data"]["path"] = str(changed)
+    (output / "run.yaml").write_text(yaml.safe_dump(run))
+    code, _, error = pixlm(*command)
+    assert code == 2
+    assert "the train data changed since this run began" in error
+
+
+def test_damaged_checkpoints_never_crowd_out_good_ones(straight, texts, tmp_path, pixlm):
+    output = tmp_path / "run"
+    shutil.copytree(straight, output)
+    (output / "metrics.json").unlink()
+    for path in files.checkpoints(output)[1:]:
+        (path / "optimizer.pt").write_bytes(b"half")
+    first = files.checkpoint_step(files.checkpoints(output)[0])
+    more = ("--train.max-steps", "10", "--train.save-steps", "4", "--train.keep-checkpoints", "1")
+    assert first < 10
+    code, out, _ = pixlm(*pretrain(texts, output, *more))
+    assert code == 0
+    assert f"resuming from checkpoint-{first}" in out
+    assert same(straight / "checkpoint-10", output / "checkpoint-10")
+    assert all(files.verify(path) is None for path in files.checkpoints(output))
+
+
+@pytest.mark.parametrize("stop_after", [2, 4])
+def test_patience_survives_resuming(treebank, tmp_path, pixlm, monkeypatch, stop_after):
+    """With a learning rate that spoils the model at once, the first evaluation stays the best."""
+    from pixlm.training.callbacks import StopOnSignal
+
+    def finetune(output: Path) -> tuple[str, ...]:
+        return (
+            *("finetune", "pos", "--model", "pixel-nano", "--data", str(treebank), "--output", str(output)),
+            *("--train.batch-size", "8", "--train.max-steps", "20", "--train.eval-steps", "1", "--train.patience", "3"),
+            *("--train.learning-rate", "1e-12", "--train.warmup", "0", "--render.max-seq-length", "63"),
+        )
+
+    def evaluated(output: Path) -> list[int]:
+        rows = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+        return [row["step"] for row in rows if "eval_loss" in row]
+
+    assert pixlm(*finetune(tmp_path / "straight"))[0] == 0
+    assert evaluated(tmp_path / "straight") == [1, 2, 3, 4]
+    ask = StopOnSignal.on_step_end
+
+    def stop_at(self, args, state, control, **kwargs):
+        self.asked = self.asked or state.global_step == stop_after
+        ask(self, args, state, control, **kwargs)
+
+    output = tmp_path / "resumed"
+    monkeypatch.setattr(StopOnSignal, "on_step_end", stop_at)
+    assert pixlm(*finetune(output))[0] == 1
+    monkeypatch.undo()
+    assert pixlm(*finetune(output))[0] == 0
+    assert evaluated(output) == [1, 2, 3, 4]
+    assert same(tmp_path / "straight", output)
+
+
+def test_a_second_signal_is_counted_by_itself():
+    """The first signal of this process must not stop it at once because another process had one before."""
+    from pixlm.training.callbacks import StopOnSignal
+
+    stop = StopOnSignal()
+    stop.asked = True  # agreed with the others
+    stop._ask(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        stop._ask(signal.SIGTERM, None)

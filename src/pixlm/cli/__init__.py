@@ -47,6 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:
+        return _fail("out of memory", 1)
+    except RuntimeError as error:
+        # torch is not imported for every verb, and its error for a full GPU is a class of its own.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        return _fail("the GPU's memory is full; use a smaller --train.micro-batch-size (it changes no result)", 1)
     except OSError as error:
         # A full disk, a folder without permission: nobody's bug, and the message of the system says which file.
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)

@@ -88,10 +88,13 @@ def _threads() -> None:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     line = f"processors: {available}"
     if _version("torch") is not None:
-        import torch
-
-        devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        line += f"; torch threads: {torch.get_num_threads()}; GPUs: {', '.join(devices) or 'none'}"
+        try:
+            import torch
+        except (ImportError, OSError) as error:
+            line += f"; torch is installed but cannot be imported: {' '.join(str(error).split())[:120]}"
+        else:
+            devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+            line += f"; torch threads: {torch.get_num_threads()}; GPUs: {', '.join(devices) or 'none'}"
     limit = os.environ.get("OMP_NUM_THREADS")
     print(line + (f"; OMP_NUM_THREADS={limit}" if limit else ""))
 

@@ -67,6 +67,7 @@ class InputEncoder(ABC):
 class RenderedText(InputEncoder):
     """Text drawn to patches by a :class:`~pixlm.TextRenderer`.
 
+    ``uncovered`` collects the measured characters that no font of the renderer has.
     Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width].
     """
 
@@ -74,6 +75,7 @@ class RenderedText(InputEncoder):
         self.renderer = renderer
         self.max_length = renderer.max_seq_length
         self._advances: dict[str, int] = {}
+        self.uncovered: set[str] = set()
 
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
         rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
@@ -113,6 +115,8 @@ class RenderedText(InputEncoder):
             advance = known.get(character)
             if advance is None:
                 advance = known[character] = self.renderer.text_width(character)
+                if not character.isspace() and not self.renderer.covers(character):
+                    self.uncovered.add(character)
             total += advance
         return total
 
@@ -124,11 +128,8 @@ def _lost(rendered: Rendered) -> int:
     return rendered.lost if isinstance(rendered.lost, int) else len(rendered.lost)
 
 
-_PIXEL_FAMILIES = ("pixel", "vit_mae", "ernie-pixel")
-
-
 def encoder_for(model_type: str, renderer: TextRenderer) -> InputEncoder:
     """The encoder for a model's ``config.model_type``."""
-    if model_type in _PIXEL_FAMILIES:
+    if model_type == "pixel":
         return RenderedText(renderer)
-    raise UsageError(f"no text encoder for models of type {model_type!r}; known types: {', '.join(_PIXEL_FAMILIES)}")
+    raise UsageError(f"no text encoder for models of type {model_type!r}; there is one for type 'pixel'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class Sources:
-    """Which file or files hold each split; None where there is none."""
+    """Which file or files hold each split; none where there is none."""
 
     train: tuple[Path, ...] = ()
     dev: tuple[Path, ...] = ()
@@ -24,15 +25,34 @@ class Sources:
         return {"train": self.train, "dev": self.dev, "test": self.test}[split]
 
 
-def find(
-    folder: str | None,
-    named: Mapping[str, str | None],
-    patterns: Mapping[str, Sequence[str]],
-) -> Sources:
-    """Find splits in ``folder`` by glob ``patterns`` per split; files given by name in ``named`` win.
+@dataclass(frozen=True)
+class Naming:
+    """How a format names the files of its splits.
+
+    suffix: of every file; words: per split, the parts of a name that mark it (``vi_vtb-ud-dev.conllu`` has the parts
+    vi, vtb, ud, dev); others: the split of files that no word marks, None to leave them out.
+    """
+
+    suffix: str
+    words: Mapping[str, Sequence[str]]
+    others: str | None = None
+
+    def split_of(self, path: Path) -> str | None:
+        """The split that a file's name says it belongs to."""
+        parts = set(re.split(r"[._\- ]+", path.name.removesuffix(self.suffix).lower()))
+        marked = [split for split in SPLITS if parts & set(self.words.get(split, ()))]
+        if len(marked) > 1:
+            raise UsageError(
+                f"{path}: its name says both {' and '.join(marked)}; name the splits with --data.train FILE ..."
+            )
+        return marked[0] if marked else self.others
+
+
+def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) -> Sources:
+    """Find splits in ``folder`` and the folders in it; files given by name in ``named`` win.
 
     ``folder`` may also be one file, which is then the train split. A split may have several files. Raises UsageError
-    for a folder or file that is not there, and for a folder in which no pattern matches.
+    for a folder or file that is not there, and for a folder in which nothing is found.
     """
     found: dict[str, tuple[Path, ...]] = dict.fromkeys(SPLITS, ())
     if folder is not None:
@@ -40,18 +60,14 @@ def find(
         if root.is_file():
             found["train"] = (root,)
         elif root.is_dir():
-            taken: set[Path] = set()
-            for split in ("dev", "test", "train"):  # so that "*" for train leaves out what dev and test took
-                for pattern in patterns.get(split, ()):
-                    matches = [path for path in sorted(root.glob(pattern)) if path.is_file() and path not in taken]
-                    if matches:
-                        found[split] = tuple(matches)
-                        taken.update(matches)
-                        break
+            for path in sorted(root.rglob(f"*{naming.suffix}")):
+                split = naming.split_of(path) if path.is_file() else None
+                if split is not None:
+                    found[split] += (path,)
             if not any(found.values()):
-                wanted = ", ".join(pattern for split in SPLITS for pattern in patterns.get(split, ())[:1])
+                wanted = ", ".join(f"*{words[0]}*{naming.suffix}" for words in naming.words.values())
                 raise UsageError(
-                    f"{root}: no data found; looked for {wanted}; or name files with --data.train, --data.dev"
+                    f"{root}: no data found; looked for {wanted}; or name files with --data.train FILE ..."
                 )
         else:
             raise UsageError(f"{root}: no such file or folder")

@@ -11,6 +11,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from pixlm.data.encoders import InputEncoder, Text
+from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
 from pixlm.tasks.objective import Batch, Objective
 
@@ -21,13 +22,13 @@ Prediction = TypeVar("Prediction")
 class Task(ABC, Generic[Example, Prediction]):
     """The schema of an example, its labels, the head per model family, predictions, metrics and writers.
 
-    name: on the command line; patterns: glob patterns of each split's files; metric: the key of :meth:`metrics` that
+    name: on the command line; naming: how the files of the splits are named; metric: the key of :meth:`metrics` that
     picks the best checkpoint (higher is better); heads: model class by ``config.model_type``; recipe: settings of a
     fine-tuning run where they differ from the general defaults (the published recipe).
     """
 
     name: str
-    patterns: Mapping[str, Sequence[str]]
+    naming: Naming
     metric: str
     heads: Mapping[str, type[PreTrainedModel]]
     recipe: Mapping[str, Any]
@@ -77,7 +78,12 @@ class Task(ABC, Generic[Example, Prediction]):
     def config_for(self, labels: Sequence[str]) -> dict[str, Any]:
         """Configuration entries of a model with these labels."""
         names = dict(enumerate(labels))
-        return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
+        return {
+            "num_labels": len(names),
+            "id2label": names,
+            "label2id": {name: i for i, name in names.items()},
+            "finetuning_task": self.name,
+        }
 
     def lengths(self, examples: Sequence[Example], encoder: InputEncoder) -> np.ndarray:
         """Expected units of each example, for sorting into batches."""

@@ -19,11 +19,19 @@ Reduce = Callable[[Any, Batch], list[Any]]
 
 @dataclass
 class Evaluation:
-    """loss: mean over what the objective counts, None if nothing was countable; predictions: in the split's order."""
+    """loss: mean over what the objective counts, None if nothing was countable; lost: words or characters that did not
+    fit; predictions: in the split's order."""
 
     examples: int
     loss: float | None
+    lost: int
     predictions: list[Any] = field(repr=False)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What metrics.json holds for every kind of split."""
+        loss = {} if self.loss is None else {"loss": self.loss}
+        return {"examples": self.examples, **loss, "lost": self.lost}
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -63,11 +71,12 @@ def evaluate(
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    total, count, predictions = 0.0, 0, []
+    total, count, lost, predictions = 0.0, 0, 0, []
     with torch.inference_mode():
         for cpu_batch in loader:
             batch = to_device(cpu_batch, device)
             loss: Loss = objective.loss(model, batch)
+            lost += batch["lost"]
             if int(loss.count):
                 total, count = total + float(loss.sum), count + int(loss.count)
             if reduce is not None:
@@ -77,8 +86,8 @@ def evaluate(
     model.train(was_training)
     if world > 1:
         shares: list[Any] = [None] * world
-        torch.distributed.all_gather_object(shares, (total, count, predictions))
-        total, count = sum(share[0] for share in shares), sum(share[1] for share in shares)
-        predictions = [prediction for share in shares for prediction in share[2]]
+        torch.distributed.all_gather_object(shares, (total, count, lost, predictions))
+        total, count, lost = (sum(share[i] for share in shares) for i in range(3))
+        predictions = [prediction for share in shares for prediction in share[3]]
     predictions.sort(key=lambda prediction: prediction.index)
-    return Evaluation(len(examples), total / count if count else None, predictions)
+    return Evaluation(len(examples), total / count if count else None, lost, predictions)

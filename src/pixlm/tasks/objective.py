@@ -17,7 +17,8 @@ import torch
 from pixlm.data.draw import Drawn
 
 Batch = dict[str, Any]
-"""Tensors by name, ``"count"`` (0-dimensional, int64) and ``"drawn"`` (the examples behind the rows) among them."""
+"""Tensors by name; among them ``"count"`` (0-dimensional, int64), what the loss is divided by. Besides them
+``"drawn"``, the examples behind the rows, and ``"lost"``, how many words or characters of them did not fit."""
 
 
 @dataclass(frozen=True)

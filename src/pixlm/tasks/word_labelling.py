@@ -21,6 +21,7 @@ from pixlm import files
 from pixlm.data import conllu
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import Encoded, InputEncoder
+from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
 from pixlm.models import PixelForTokenClassification, label_loss
 from pixlm.tasks.base import Task
@@ -48,10 +49,6 @@ class TaggedPrediction:
     example: TaggedSentence
     predictions: list[str | None]
 
-    @property
-    def lost(self) -> int:
-        return sum(prediction is None for prediction in self.predictions)
-
 
 class WordLabelObjective(Objective):
     """Cross entropy at the first unit of every word that fits."""
@@ -72,7 +69,9 @@ class WordLabelObjective(Objective):
                 for start, label in zip(starts[-1], one.example.labels, strict=False):
                     labels[row, start] = self.label_ids[label]
         batch = to_tensors({**arrays, "labels": labels})
-        return {**batch, "count": (batch["labels"] != IGNORE).sum(), "word_starts": starts, "drawn": list(drawn)}
+        lost = sum(len(one.example.words) - len(found) for one, found in zip(drawn, starts, strict=True))
+        count = (batch["labels"] != IGNORE).sum()
+        return {**batch, "count": count, "lost": lost, "word_starts": starts, "drawn": list(drawn)}
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
         outputs = model(pixel_values=batch["pixel_values"], attention_mask=batch["attention_mask"])
@@ -92,7 +91,7 @@ class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
     """
 
     name: str
-    patterns: Mapping[str, Sequence[str]]
+    naming: Naming
     reader: Reader
     inventory: tuple[str, ...] | None
     writer: Writer
@@ -102,7 +101,7 @@ class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
 
     @property
     def heads(self) -> Mapping[str, type[PreTrainedModel]]:  # type: ignore[override]
-        return {"pixel": PixelForTokenClassification, "vit_mae": PixelForTokenClassification}
+        return {"pixel": PixelForTokenClassification}
 
     def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[TaggedSentence]:
         return [sentence for path in paths for sentence in self.reader(path, labelled)]
@@ -130,7 +129,7 @@ class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
         pairs = _scored(predictions)
         right = sum(gold == given for gold, given in pairs)
         scores = {"accuracy": right / len(pairs)} if pairs else {}
-        return {**scores, "words": len(pairs), "lost": sum(prediction.lost for prediction in predictions)}
+        return {**scores, "words": len(pairs)}
 
     def baseline(self, train: Sequence[TaggedSentence], predictions: Sequence[TaggedPrediction]) -> dict[str, float]:
         counts = Counter(label for example in train for label in example.labels or ())
@@ -196,8 +195,7 @@ def _read_upos(path: Path, labelled: bool) -> list[TaggedSentence]:
                         f"{path}, line {line}: unknown part of speech {tag!r} in column 4; "
                         f"universal tags are {', '.join(conllu.UPOS)}"
                     )
-        complete = all(tag in known for tag in sentence.upos)
-        examples.append(TaggedSentence(sentence.id, sentence.words, sentence.upos if complete else None, sentence))
+        examples.append(TaggedSentence(sentence.id, sentence.words, sentence.upos if labelled else None, sentence))
     return examples
 
 
@@ -207,11 +205,7 @@ def _write_upos(predictions: Sequence[TaggedPrediction], path: Path) -> None:
 
 POS = WordLabelling(
     name="pos",
-    patterns={
-        "train": ("*-ud-train.conllu", "*train*.conllu"),
-        "dev": ("*-ud-dev.conllu", "*dev*.conllu"),
-        "test": ("*-ud-test.conllu", "*test*.conllu"),
-    },
+    naming=Naming(".conllu", {"train": ("train",), "dev": ("dev",), "test": ("test",)}),
     reader=_read_upos,
     inventory=conllu.UPOS,
     writer=_write_upos,

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainingArguments
 
+from pixlm import files
+
 _HIDDEN = {"epoch", "total_flos", "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss"}
 
 
@@ -33,7 +35,7 @@ class JsonlLog(TrainerCallback):
                     kept.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 continue  # a crash can leave half a line at the end
-        self.path.write_text("".join(kept), encoding="utf-8")
+        files.write_text(self.path, "".join(kept))
 
     def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and logs:
@@ -106,6 +108,8 @@ class StopOnSignal(TrainerCallback):
 
     def __init__(self) -> None:
         self.asked = False
+        """Whether the run is to stop; the same in all processes after a step."""
+        self._signals = 0
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
@@ -121,7 +125,8 @@ class StopOnSignal(TrainerCallback):
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        self._signals += 1
+        if self._signals > 1:
             raise KeyboardInterrupt
         self.asked = True
         print("\nstopping after this step and saving a checkpoint (once more: stop at once)", file=sys.stderr)
@@ -135,3 +140,45 @@ class StopOnSignal(TrainerCallback):
         if self.asked:
             control.should_save = True
             control.should_training_stop = True
+
+
+class Patience(TrainerCallback):
+    """Stops when ``evaluations`` evaluations in a row were no better than the best before them.
+
+    It keeps no state of its own: the step of the best evaluation is in the checkpoint.
+    """
+
+    def __init__(self, evaluations: int, eval_steps: int):
+        self.evaluations = evaluations
+        self.eval_steps = eval_steps
+
+    def spent(self, step: int, best_step: int | None) -> bool:
+        """Whether the patience had run out at the last evaluation up to ``step``."""
+        return best_step is not None and step // self.eval_steps - best_step // self.eval_steps >= self.evaluations
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        if not is_better(args, state, metrics) and self.spent(state.global_step, state.best_global_step):
+            control.should_training_stop = True
+            control.should_save = True
+
+
+class SaveWhatIsBest(TrainerCallback):
+    """Saves right after an evaluation that beats all before it, whatever the saving interval."""
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any
+    ) -> None:
+        if is_better(args, state, metrics):
+            control.should_save = True
+
+
+def is_better(args: TrainingArguments, state: Any, metrics: Any) -> bool:
+    """Whether an evaluation beats the best one before it."""
+    score = (metrics or {}).get(f"eval_{args.metric_for_best_model}")
+    if score is None:
+        return False
+    if state.best_metric is None:
+        return True
+    return bool(score > state.best_metric if args.greater_is_better else score < state.best_metric)

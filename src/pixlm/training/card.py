@@ -22,7 +22,10 @@ def write_card(
     sources: Mapping[str, tuple[Path, ...]],
 ) -> None:
     """Write ``folder/README.md``; ``sources`` are the files of each split."""
-    head = yaml.safe_dump({"library_name": "pixlm", "tags": ["pixel", "text-as-pixels"], "base_model": config.model})
+    front: dict[str, object] = {"library_name": "pixlm", "tags": ["pixel", "text-as-pixels"]}
+    if "/" in config.model and not Path(config.model).exists():
+        front["base_model"] = config.model  # a hub id; the hub knows neither local paths nor our architectures
+    head = yaml.safe_dump(front, sort_keys=False)
     lines = [
         "---",
         head.rstrip(),

@@ -78,8 +78,8 @@ class MaskConfig:
     """Remove runs of patches; otherwise single patches."""
     max_span: int = 6
     """Longest run."""
-    span_weights: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
-    """Cumulative weights of the lengths 1, 2, ..."""
+    span_weights: tuple[float, ...] | None = None
+    """Cumulative weights of the lengths 1, 2, ...; not given: PIXEL's for runs of up to 6, else all alike."""
     spacing: int | None = None
     """Free patches on both sides of a run; not given: as many as the run is long."""
     flavour: Literal["pixel", "pixel-m4"] = "pixel-m4"
@@ -117,7 +117,7 @@ class TrainConfig:
     eval_steps: int | None = None
     """Steps between evaluations on dev; not given: one pass over the train split."""
     save_steps: int | None = None
-    """Steps between checkpoints; not given: as eval-steps."""
+    """Steps between checkpoints; not given: as eval-steps, but 500 at most."""
     keep_checkpoints: int = 2
     """Newest checkpoints to keep, besides the best one."""
     patience: int | None = None

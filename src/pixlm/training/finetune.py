@@ -5,17 +5,29 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import torch
 
 from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.encoders import encoder_for
+from pixlm.errors import UsageError
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Task
 from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.training.card import write_card
 from pixlm.training.config import DataConfig, FinetuneConfig
-from pixlm.training.launch import Split, begin, is_main_process, make_plan, set_dropout, train
+from pixlm.training.launch import (
+    Split,
+    begin,
+    check_length,
+    is_main_process,
+    make_plan,
+    report_data,
+    set_dropout,
+    train,
+)
 from pixlm.training.output import METRICS
 
 
@@ -34,12 +46,14 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
     renderer = hub.load_renderer(config.model, **config.render.overrides())
+    check_length(model_config, renderer, config.model)
     encoder = encoder_for(model_config.model_type, renderer)
     plan = make_plan(config.train, len(examples["train"]))
-    output = begin(config, f"finetune {task.name}")
+    parts = {name: Split(rows, task.lengths(rows, encoder)) for name, rows in examples.items()}
+    output = begin(config, f"finetune {task.name}", data)
+    report_data(data, {name: len(rows) for name, rows in examples.items()}, encoder)
     model = hub.load_model(config.model, task.head(model_config.model_type), config=model_config)
     objective = task.objective(encoder, labels)
-    parts = {name: Split(rows, task.lengths(rows, encoder)) for name, rows in examples.items()}
     reduce = functools.partial(task.reduce, labels=labels)
     train(
         config,
@@ -52,7 +66,8 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
         train_split=parts["train"],
         dev_split=parts.get("dev"),
         reduce=reduce,
-        metrics=functools.partial(scores, task),
+        # Of a dev split whose words are all lost there is nothing to score; that is no success.
+        metrics=lambda evaluation: {task.metric: 0.0, **scores(task, evaluation)},
         metric=task.metric,
         higher_is_better=True,
     )
@@ -79,15 +94,13 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
 
 def sources(task: Task[Any, Any], data: DataConfig) -> splits.Sources:
     """The files of a task's splits."""
-    return splits.find(data.path, {"train": data.train, "dev": data.dev, "test": data.test}, task.patterns)
+    return splits.find(data.path, {"train": data.train, "dev": data.dev, "test": data.test}, task.naming)
 
 
 def scores(task: Task[Any, Any], evaluation: Evaluation, train_split: Sequence[Any] = ()) -> dict[str, float]:
     """What metrics.json holds for one split."""
-    found: dict[str, float] = {"examples": evaluation.examples}
-    if evaluation.loss is not None:
-        found["loss"] = evaluation.loss
-    return {**found, **task.metrics(evaluation.predictions), **task.baseline(train_split, evaluation.predictions)}
+    found = {**evaluation.scores, **task.metrics(evaluation.predictions)}
+    return {**found, **task.baseline(train_split, evaluation.predictions)}
 
 
 def evaluate_model(
@@ -115,7 +128,14 @@ def predict(task_name: str, model_name: str, path: Path, output: Path, *, batch_
 
 def _run(task: Task[Any, Any], model_name: str, rows: Sequence[Any], batch_size: int) -> Evaluation:
     model_config = hub.load_config(model_name)
+    trained_for = getattr(model_config, "finetuning_task", None)
+    if hub.class_of(model_config) is not task.head(model_config.model_type) or trained_for not in (None, task.name):
+        instead = f", but for {trained_for}" if trained_for else ""
+        raise UsageError(
+            f"{model_name} was not fine-tuned for {task.name}{instead}; see pixlm finetune {task.name} --help"
+        )
     model = hub.load_model(model_name, task.head(model_config.model_type), config=model_config)
+    cast(torch.nn.Module, model).to(hub.default_device())
     encoder = encoder_for(model_config.model_type, hub.load_renderer(model_name))
     labels = hub.labels_of(model_config)
     return evaluate(

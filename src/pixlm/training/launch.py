@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import math
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import EarlyStoppingCallback, PreTrainedModel, TrainingArguments, set_seed
+from transformers import PreTrainedModel, TrainingArguments, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import logging as transformers_logging
 
 from pixlm import files
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.splits import Sources
 from pixlm.errors import RunError, UsageError
+from pixlm.rendering import TextRenderer
 from pixlm.tasks.evaluation import Reduce
 from pixlm.tasks.objective import Objective
-from pixlm.training.callbacks import JsonlLog, ProgressBar, StopOnSignal
+from pixlm.training.callbacks import JsonlLog, Patience, ProgressBar, StopOnSignal
 from pixlm.training.config import RunConfig, TrainConfig
 from pixlm.training.output import LOG, Output, prepare
 from pixlm.training.runner import Metrics, Runner
@@ -33,7 +40,7 @@ class Split(NamedTuple):
     lengths: np.ndarray
 
 
-def begin(config: RunConfig, command: str) -> Output:
+def begin(config: RunConfig, command: str, sources: Sources) -> Output:
     """Make the output folder ready and seed what the model's initial weights are drawn from.
 
     With several processes the first one makes the folder, and the others then find it.
@@ -42,12 +49,42 @@ def begin(config: RunConfig, command: str) -> Output:
     transformers_logging.disable_progress_bar()
     state = PartialState(cpu=_several_on_cpu())
     with state.main_process_first():
-        output = prepare(config, command)
+        output = prepare(config, command, sources)
     if state.is_main_process:
         for note in output.notes:
             print(note)
     set_seed(config.seed)
+    # Characters without a font have been reported once, for the whole corpus; not again for every text.
+    warnings.filterwarnings("ignore", message="no font has")
     return output
+
+
+def report_data(sources: Sources, sizes: Mapping[str, int], encoder: InputEncoder) -> None:
+    """Say which files make up which split, and which characters no font has."""
+    if os.environ.get("RANK", "0") != "0":
+        return
+    for split, size in sizes.items():
+        paths = sources.get(split)
+        more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
+        print(f"{split}: {size} examples from {paths[0]}{more}")
+    uncovered = sorted(getattr(encoder, "uncovered", ()))
+    if uncovered:
+        shown = " ".join(f"U+{ord(character):04X}" for character in uncovered[:8]) + " ..." * (len(uncovered) > 8)
+        print(f"{len(uncovered)} different characters have no font and are drawn as boxes: {shown} (see pixlm doctor)")
+
+
+def check_length(model_config: Any, renderer: TextRenderer, name: str) -> None:
+    """Raise a UsageError if the renderer's sequences do not fit the model."""
+    if renderer.pixels_per_patch != model_config.patch_size:
+        raise UsageError(
+            f"{name} reads patches of {model_config.patch_size} pixels, but the renderer draws "
+            f"{renderer.pixels_per_patch}"
+        )
+    if renderer.max_seq_length > model_config.num_patches and model_config.extend_positions is None:
+        raise UsageError(
+            f"--render.max-seq-length {renderer.max_seq_length} is more than the {model_config.num_patches} positions "
+            f"of {name}; use at most {model_config.num_patches}"
+        )
 
 
 def _several_on_cpu() -> bool:
@@ -95,8 +132,13 @@ def train(
         model.gradient_checkpointing_enable()
     progress, stop = ProgressBar(title), StopOnSignal()
     callbacks: list[Any] = [JsonlLog(output.folder / LOG), progress, stop]
+    step, best = _progress_of(output.checkpoint)
     if settings.patience is not None and dev_split is not None:
-        callbacks.append(EarlyStoppingCallback(settings.patience))
+        patience = Patience(settings.patience, plan.eval_steps)
+        callbacks.append(patience)
+        done = patience.spent(step, best)
+    else:
+        done = False
     runner = Runner(
         model,
         arguments,
@@ -109,26 +151,49 @@ def train(
         keep_checkpoints=settings.keep_checkpoints,
         callbacks=callbacks,
     )
-    try:
-        with stop:
-            runner.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
-    except KeyboardInterrupt:
-        raise RunError(_interrupted(output)) from None
-    finally:
-        progress.close()
-    if stop.asked and runner.state.global_step < arguments.max_steps:
-        raise RunError(_interrupted(output))
-    best = runner.state.best_global_step
-    if best is not None and best != runner.state.global_step:
-        weights = output.folder / f"checkpoint-{best}" / "model.safetensors"
-        model.load_state_dict(load_file(weights), strict=True)
+    # A run can have stopped for good, and then been killed before its results were written.
+    if output.checkpoint is None or not (done or step >= plan.steps):
+        try:
+            with stop:
+                runner.train(resume_from_checkpoint=str(output.checkpoint) if output.checkpoint else None)
+        except KeyboardInterrupt:
+            raise RunError(_interrupted(output)) from None
+        finally:
+            progress.close()
+        if stop.asked and runner.state.global_step < plan.steps:
+            raise RunError(_interrupted(output))
+        step, best = runner.state.global_step, runner.state.best_global_step
+    else:
+        best = best or step
+    if best is not None and (best != step or runner.state.global_step != step):
+        _load_weights(model, output.folder / f"checkpoint-{best}")
+    cast(torch.nn.Module, model).to(arguments.device)
     return model
+
+
+def _progress_of(checkpoint: Path | None) -> tuple[int, int | None]:
+    """(step, step of the best evaluation so far) of a checkpoint; (0, None) without one."""
+    if checkpoint is None:
+        return 0, None
+    state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    return int(state["global_step"]), state.get("best_global_step")
+
+
+def _load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
+    problem = files.verify(checkpoint)
+    if problem is not None:
+        raise RunError(f"{checkpoint}, the best one of the run, is damaged: {problem}")
+    model.load_state_dict(load_file(checkpoint / "model.safetensors"), strict=True)
 
 
 def _interrupted(output: Output) -> str:
     checkpoint, _ = files.newest_checkpoint(output.folder)
     kept = f"{checkpoint} is complete" if checkpoint else "no checkpoint had been written"
     return f"interrupted; {kept}; the same command goes on from there"
+
+
+_SAVE_STEPS = 500
+"""Steps between checkpoints at most, unless said otherwise: a pass over a large corpus can take weeks."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +229,11 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         raise UsageError("nothing to do: --train.max-steps and --train.epochs must be above 0")
     if settings.min_learning_rate and settings.schedule != "cosine":
         raise UsageError("--train.min-learning-rate needs --train.schedule cosine")
+    if not settings.learning_rate > 0 or not 0 <= settings.min_learning_rate <= settings.learning_rate:
+        raise UsageError("--train.learning-rate must be above 0 and --train.min-learning-rate between 0 and it")
+    for tracker in settings.report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise UsageError(f'--train.report-to {tracker}: not installed; pip install "pixlm[{tracker}]"')
     for name in ("eval_steps", "save_steps", "log_steps", "keep_checkpoints", "eval_batch_size", "patience"):
         value = getattr(settings, name)
         if value is not None and value < 1:
@@ -199,7 +269,7 @@ def _arguments(settings: TrainConfig, plan: Plan, seed: int, output: Output, eva
         eval_strategy="steps" if evaluates else "no",
         eval_steps=plan.eval_steps,
         save_strategy="steps",
-        save_steps=min(settings.save_steps or plan.eval_steps, plan.steps),
+        save_steps=min(settings.save_steps or min(plan.eval_steps, _SAVE_STEPS), plan.steps),
         bf16=bf16,
         fp16=fp16,
         torch_compile=settings.compile,

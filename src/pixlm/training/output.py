@@ -5,6 +5,7 @@ A folder is a run of ours when it holds run.yaml. It is finished when it holds m
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ import yaml
 
 import pixlm
 from pixlm import files
+from pixlm.data.splits import SPLITS, Sources
 from pixlm.errors import UsageError
 from pixlm.training.config import RunConfig, to_yaml
 
-RUN, LOG, METRICS = "run.yaml", "log.jsonl", "metrics.json"
+RUN, INPUTS, LOG, METRICS = "run.yaml", "inputs.json", "log.jsonl", "metrics.json"
 
 # Settings that change neither the data nor the arithmetic: a run may go on with other values of these.
 _FREE = {"output", "train.workers", "train.log_steps", "train.keep_checkpoints", "train.report_to", "train.save_steps"}
@@ -32,10 +34,10 @@ class Output:
     notes: tuple[str, ...]
 
 
-def prepare(config: RunConfig, command: str) -> Output:
+def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
     """Create the output folder, or find out where an unfinished run of the same configuration stopped.
 
-    Raises UsageError for any other folder that is not empty, and says how to go on.
+    Raises UsageError for any other folder that is not empty, and for data that changed since, and says how to go on.
     """
     if not config.output:
         raise UsageError("no output folder given; name one with --output DIR")
@@ -43,8 +45,16 @@ def prepare(config: RunConfig, command: str) -> Output:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder with --output DIR")
     mine = yaml.safe_load(to_yaml(config))
-    if folder.is_dir() and any(folder.iterdir()):
+    inputs = {
+        split: [
+            {"file": str(path.resolve()), "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+            for path in sources.get(split)
+        ]
+        for split in SPLITS
+    }
+    if folder.is_dir() and not _nothing_done(folder):
         _check_same(folder, {"command": command, **mine})
+        _check_inputs(folder, inputs)
         checkpoint, problems = files.newest_checkpoint(folder)
         where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
         return Output(folder, checkpoint, (*problems, f"{folder}: unfinished run of the same configuration; {where}"))
@@ -52,8 +62,28 @@ def prepare(config: RunConfig, command: str) -> Output:
     header = (
         f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
     )
+    files.write_json(folder / INPUTS, inputs)
     files.write_text(folder / RUN, header + f"command: {command}\n" + to_yaml(config))
     return Output(folder, None, ())
+
+
+def _nothing_done(folder: Path) -> bool:
+    """Whether a folder is empty, or holds a run that failed before its first checkpoint."""
+    return {path.name for path in folder.iterdir()} <= {RUN, INPUTS, LOG}
+
+
+def _check_inputs(folder: Path, mine: dict[str, Any]) -> None:
+    try:
+        theirs = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UsageError(f"{folder / INPUTS}: missing or damaged; name another folder with --output DIR") from None
+    for split, rows in mine.items():
+        before = [row["sha256"] for row in theirs.get(split, [])]
+        if before != [row["sha256"] for row in rows]:
+            raise UsageError(
+                f"{folder}: the {split} data changed since this run began; resume with the same files, or name another "
+                "--output DIR"
+            )
 
 
 def _check_same(folder: Path, mine: dict[str, Any]) -> None:

@@ -6,20 +6,29 @@ from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.corpus import TextCorpus
 from pixlm.data.encoders import InputEncoder, encoder_for
-from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
 from pixlm.models import PixelForPreTraining
-from pixlm.tasks.evaluation import Evaluation, evaluate
+from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objectives import MaskedPatches
 from pixlm.training.card import write_card
 from pixlm.training.config import MaskConfig, PretrainConfig
-from pixlm.training.launch import Split, begin, is_main_process, make_plan, set_dropout, train
+from pixlm.training.launch import (
+    Split,
+    begin,
+    check_length,
+    is_main_process,
+    make_plan,
+    report_data,
+    set_dropout,
+    train,
+)
 from pixlm.training.output import METRICS
 
-PATTERNS = {
-    "train": ("*train*.txt", "**/*.txt"),
-    "dev": ("*dev*.txt", "*valid*.txt", "*heldout*.txt"),
-    "test": ("*test*.txt",),
-}
+NAMING = splits.Naming(
+    ".txt",
+    {"train": ("train",), "dev": ("dev", "valid", "validation", "heldout"), "test": ("test",)},
+    others="train",
+)
 
 # A block is packed by summing the advances of single characters, and drawn with shaping and kerning, which can be a
 # little wider (Indic scripts, Arabic); this share of the canvas is kept free for that, so that text is rarely cut.
@@ -32,20 +41,22 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     Raises UsageError for bad input, RunError for an interrupted or failed run.
     """
     data = splits.find(
-        config.data.path, {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}, PATTERNS
+        config.data.path, {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}, NAMING
     )
     train_files = splits.require(data, "train")
     masking = masking_for(config.mask)
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
     set_dropout(model_config, config.train.dropout)
     renderer = hub.load_renderer(config.model, **config.render.overrides())
+    check_length(model_config, renderer, config.model)
     encoder = encoder_for(model_config.model_type, renderer)
     parts = {"train": _corpus(train_files, encoder, config.data.min_patches)}
     for split in ("dev", "test"):
         if data.get(split):
             parts[split] = _corpus(data.get(split), encoder, 0)
     plan = make_plan(config.train, len(parts["train"].examples))
-    output = begin(config, "pretrain")
+    output = begin(config, "pretrain", data)
+    report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
     model = hub.load_model(config.model, PixelForPreTraining, config=model_config)
     objective = MaskedPatches(encoder, masking, config.seed)
     train(
@@ -59,13 +70,14 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         train_split=parts["train"],
         dev_split=parts.get("dev"),
         reduce=None,
-        metrics=_scores,
+        metrics=lambda evaluation: evaluation.scores,
         metric="loss",
         higher_is_better=False,
     )
-    results: dict[str, dict[str, float]] = {
-        split: _scores(evaluate(model, objective, *parts[split], batch_size=config.train.eval_batch_size or plan.micro))
-        for split in ("dev", "test")
+    batch_size = config.train.eval_batch_size or plan.micro
+    results = {
+        split: evaluate(model, objective, *parts[split], batch_size=batch_size).scores
+        for split in splits.SPLITS[1:]
         if split in parts
     }
     if is_main_process():
@@ -80,11 +92,14 @@ def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:
     """The patch masking that the settings describe."""
     if not mask.spans:
         return RandomMasking(mask.ratio)
+    weights = mask.span_weights
+    if weights is None and mask.max_span == len(PUBLISHED_SPAN_WEIGHTS):
+        weights = PUBLISHED_SPAN_WEIGHTS
     return SpanMasking(
         mask_ratio=mask.ratio,
         max_span_length=mask.max_span,
         spacing="span" if mask.spacing is None else mask.spacing,
-        cumulative_span_weights=mask.span_weights,
+        cumulative_span_weights=weights,
         flavour=mask.flavour,
     )
 
@@ -94,8 +109,3 @@ def _corpus(paths: tuple, encoder: InputEncoder, min_patches: int) -> Split:
         paths, encoder.measure, max_units=(encoder.max_length - 1) * (1 - _SLACK), min_units=min_patches
     )
     return Split(corpus, corpus.lengths)
-
-
-def _scores(evaluation: Evaluation) -> dict[str, float]:
-    found: dict[str, float] = {"examples": evaluation.examples}
-    return found if evaluation.loss is None else {**found, "loss": evaluation.loss}

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_callback import ExportableState, PrinterCallback
+from transformers.trainer_callback import PrinterCallback
 
 from pixlm import files
 from pixlm.data.draw import DrawnDataset
@@ -28,6 +28,7 @@ from pixlm.data.sampler import BatchSampler
 from pixlm.errors import RunError
 from pixlm.tasks.evaluation import Evaluation, Reduce, evaluate
 from pixlm.tasks.objective import Batch, Objective
+from pixlm.training.callbacks import SaveWhatIsBest
 
 Metrics = Callable[[Evaluation], dict[str, float]]
 
@@ -70,7 +71,7 @@ class Runner(Trainer):
             data_collator=objective.collate,
             train_dataset=cast(Any, DrawnDataset(train[0])),
             eval_dataset=cast(Any, dev[0]) if dev else None,
-            callbacks=[*callbacks, _SaveWhatIsBest()],
+            callbacks=[*callbacks, SaveWhatIsBest()],
         )
         self.remove_callback(PrinterCallback)
 
@@ -178,9 +179,6 @@ class Runner(Trainer):
             self._save_rng_state(str(aside))
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                for callback in (*self.callback_handler.callbacks, self.control):
-                    if isinstance(callback, ExportableState):
-                        cast(dict[str, Any], self.state.stateful_callbacks)[type(callback).__name__] = callback.state()
                 self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
                 files.publish(aside, folder)
         except BaseException:
@@ -191,23 +189,10 @@ class Runner(Trainer):
             self._drop_old_checkpoints(run)
 
     def _drop_old_checkpoints(self, run: Path) -> None:
-        best = self.state.best_global_step
-        for path in files.checkpoints(run)[: -self.keep_checkpoints]:
-            if files.checkpoint_step(path) != best:
+        steps = {path: files.checkpoint_step(path) or 0 for path in files.checkpoints(run)}
+        # A later step than this one is left from before a resume from an earlier checkpoint, and was found damaged.
+        stale = [path for path, step in steps.items() if step > self.state.global_step]
+        old = [path for path in steps if path not in stale][: -self.keep_checkpoints]
+        for path in (*stale, *old):
+            if steps[path] != self.state.best_global_step:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-class _SaveWhatIsBest(TrainerCallback):
-    """Saves right after an evaluation that beats all before it, whatever the saving interval."""
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: Any, control: Any, metrics: Any = None, **kwargs: Any
-    ) -> None:
-        score = (metrics or {}).get(f"eval_{args.metric_for_best_model}")
-        if score is None:
-            return
-        better = state.best_metric is None or (
-            score > state.best_metric if args.greater_is_better else score < state.best_metric
-        )
-        if better:
-            control.should_save = True

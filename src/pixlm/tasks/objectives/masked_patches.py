@@ -11,6 +11,7 @@ import torch
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.data.sampler import width_for
 from pixlm.models import PixelForPreTraining
 from pixlm.tasks.objective import Batch, Loss, Objective, to_tensors
 
@@ -30,22 +31,33 @@ class MaskedPatches(Objective):
         encoded = [self.encoder.encode(one.example) for one in drawn]
         arrays = self.encoder.batch(encoded)
         width = arrays["attention_mask"].shape[1]
-        masks = [
-            self.masking.draw(width, code.length, seed=self.seed, epoch=one.draw.epoch, index=one.draw.index)
-            for one, code in zip(drawn, encoded, strict=True)
-        ]
-        arrays["noise"] = np.stack([mask.noise for mask in masks])
-        if isinstance(self.masking, SpanMasking):
-            arrays["patch_mask"] = np.stack([cast(np.ndarray, mask.patch_mask) for mask in masks])
-        counted = np.stack([mask.removed for mask in masks]) & (arrays["attention_mask"] == 1)
-        return {**to_tensors(arrays), "count": torch.tensor(int(counted.sum())), "drawn": list(drawn)}
+        removals = width - int(width * (1 - self.masking.mask_ratio))
+        noise = np.zeros((len(drawn), width), np.float32)
+        removed = np.zeros((len(drawn), width), np.uint8)
+        for row, (one, code) in enumerate(zip(drawn, encoded, strict=True)):
+            # A row is masked as if it were alone: its mask must not depend on the rows that happen to be padded with
+            # it. What the model has to remove beyond that, it removes from the padding on the right.
+            own = width_for(code.length, self.encoder.max_length)
+            mask = self.masking.draw(own, code.length, seed=self.seed, epoch=one.draw.epoch, index=one.draw.index)
+            noise[row, :own] = mask.noise
+            removed[row, :own] = mask.removed
+            removed[row, own : own + removals - int(mask.removed.sum())] = 1
+        assert (removed.sum(1) == removals).all()
+        counted = removed & arrays["attention_mask"]
+        arrays |= {"noise": noise, "patch_mask": removed}
+        return {
+            **to_tensors(arrays),
+            "count": torch.tensor(int(counted.sum())),
+            "lost": sum(code.lost for code in encoded),
+            "drawn": list(drawn),
+        }
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
         outputs = model(
             pixel_values=batch["pixel_values"],
             attention_mask=batch["attention_mask"],
             noise=batch["noise"],
-            patch_mask=batch.get("patch_mask"),
+            patch_mask=batch["patch_mask"],
             compute_loss=False,
         )
         plain = cast(PixelForPreTraining, getattr(model, "module", model))
