@@ -91,10 +91,10 @@ def test_lone_surrogates(renderer):
     [
         ({"strategy": "continous"}, ["continous", "continuous"]),
         ({"strategy": "mono"}, ["mono", "not available"]),
-        ({"backend": "pango"}, ["pango", "not available"]),
         ({"backend": "cairo"}, ["cairo", "harfbuzz"]),
         ({"compat": "pixle"}, ["pixle", "pixel-m4"]),
         ({"compat": "pixelgpt"}, ["pygame"]),
+        ({"compat": "pixel-m4", "backend": "pygame"}, ["PangoCairo"]),
         ({"font_size": 0}, ["font_size"]),
         ({"font_size": "8"}, ["font_size"]),
         ({"dpi": -1}, ["dpi"]),

@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import freetype
 import numpy as np
-import uharfbuzz as hb
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
-from pixlm.rendering.drawing import Painter
-from pixlm.rendering.font import UNITS, Font, as_units, unify
+from pixlm.rendering.backends import BACKENDS, make_backend
+from pixlm.rendering.font import Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
 from pixlm.rendering.itemize import FontSet
-from pixlm.rendering.line import Line, LineLayout
-from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
@@ -34,7 +31,6 @@ from pixlm.rendering.windows import (
     upstream_pair_windows,
 )
 
-_BACKENDS = ("harfbuzz", "pango", "pygame")
 _MISSING_GLYPH = ("warn", "box", "error")
 _FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
 
@@ -57,7 +53,8 @@ class TextRenderer:
         font_file: TrueType or OpenType font; None takes the one that ships with pixlm and, if no fallback is named, its
             fallback for Han, kana and Hangul.
         strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch).
-        backend: "harfbuzz".
+        backend: what lays text out and draws it: "harfbuzz" (wheels only; draws PangoCairo's pixels), "pango" (the
+            system's PangoCairo itself) or "pygame" (what PIXEL was pretrained with: one font, no shaping, no fallback).
         font_size: points.
         dpi: dots per inch; 8 points at 120 dpi are 13.3 pixels.
         pixels_per_patch: P, height and width of a patch in pixels.
@@ -67,11 +64,13 @@ class TextRenderer:
         fallback_fonts_dir: folder of more such fonts (``*.ttf``, ``*.otf``, ``*.ttc``), taken in order of their names.
         missing_glyph: a character that no font has: "warn" draws a box and warns once per call, "box" draws it
             silently, "error" raises a UsageError.
-        compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's PangoCairo renderer) or "pixel-m4" (PIXEL-M4's
-            edited copy of it, without left margin).
+        compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's renderer of the backend), "pixel-m4"
+            (PIXEL-M4's edited copy of it, without left margin) or "pixelgpt" (PixelGPT's, with backend "pygame"; its
+            images have up to 1024 patches).
 
     Raises:
-        UsageError: a value that is not among the ones above, or a font that cannot be used.
+        UsageError: a value that is not among the ones above, a font that cannot be used, or a backend that is not
+            installed.
     """
 
     def __init__(
@@ -90,13 +89,16 @@ class TextRenderer:
         missing_glyph: str = "warn",
         compat: str | None = None,
     ) -> None:
-        if backend not in _BACKENDS:
-            raise UsageError(f"backend is {backend!r}, but it must be one of {', '.join(_BACKENDS)}")
-        if backend != "harfbuzz":
-            raise UsageError(f"the backend {backend!r} is not available in this version of pixlm; use 'harfbuzz'")
+        if backend not in BACKENDS:
+            raise UsageError(f"backend is {backend!r}, but it must be one of {', '.join(BACKENDS)}")
+        if compat == "pixelgpt" and backend != "pygame":
+            raise UsageError(f"compat='pixelgpt' is what pygame draws; pass backend='pygame' (it is {backend!r})")
+        if compat == "pixel-m4" and backend == "pygame":
+            raise UsageError("compat='pixel-m4' is what PangoCairo draws; backend='pygame' takes 'pixel' or 'pixelgpt'")
         if missing_glyph not in _MISSING_GLYPH:
             raise UsageError(f"missing_glyph is {missing_glyph!r}, but it must be one of {', '.join(_MISSING_GLYPH)}")
-        self._strategy = make_strategy(strategy, compat)
+        # PixelGPT's renderer is PIXEL's with another default length.
+        self._strategy = make_strategy(strategy, "pixel" if compat == "pixelgpt" else compat)
         self._size = _font_pixels(font_size, dpi)
         main = fonts.default_font() if font_file is None else _as_path(font_file, "font_file")
         if isinstance(fallback_fonts, str | bytes | os.PathLike):
@@ -104,7 +106,7 @@ class TextRenderer:
         fallbacks = [_as_path(path, "fallback_fonts") for path in fallback_fonts]
         if fallback_fonts_dir is not None:
             fallbacks += _fonts_in(_as_path(fallback_fonts_dir, "fallback_fonts_dir"))
-        elif font_file is None and not fallbacks:
+        elif font_file is None and not fallbacks and backend != "pygame":
             fallbacks += fonts.default_fallbacks()
         self._arguments: dict[str, Any] = {
             "font_file": main,
@@ -125,9 +127,8 @@ class TextRenderer:
         """Load the fonts and start with empty caches."""
         paths = [self.font_file, *(path for path in self.fallback_fonts if path != self.font_file)]
         self._fonts = FontSet([Font(path, self._size) for path in paths])
-        self._missing_box = MissingBox(self.font_file)
-        self._layout = LineLayout(self._fonts, self._missing_box)
-        self._painter = Painter(self.pixels_per_patch, self.rgb, self._missing_box)
+        self._backend = make_backend(self.backend, self._fonts, font_size=self.font_size, dpi=self.dpi)
+        self._painter = self._backend.painter(self.pixels_per_patch, self.rgb)
         self._lines: dict[tuple[str, int | None], Line] = {}
 
     # ---- what it was made with
@@ -211,11 +212,7 @@ class TextRenderer:
             "strategy": self.strategy,
             "backend": self.backend,
             "compat": self.compat,
-            "versions": {
-                "harfbuzz": hb.version_string(),
-                "freetype": ".".join(map(str, freetype.version())),
-                "unicode": UNICODE_VERSION,
-            },
+            "versions": {**self._backend.versions, "unicode": UNICODE_VERSION},
             "sample": hashlib.sha256(sample.tobytes()).hexdigest(),
         }
 
@@ -319,7 +316,7 @@ class TextRenderer:
 
     def text_width(self, text: str) -> int:
         """Advance width of a text on one line in pixels. Nothing is drawn, and missing characters are not reported."""
-        checked = TextInput(text, keep_tabs=self.compat is not None).text
+        checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
         return self._lay_out(checked).width
@@ -339,7 +336,11 @@ class TextRenderer:
             raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
         if return_overflowing_patches and not return_offset_mapping and self.compat is not None:
             raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
-        checked = TextInput(text, keep_tabs=self.compat is not None)
+        if rtl and not self._backend.orders_text:
+            raise UsageError(f"rtl=True is not possible with the backend {self.backend!r}, which does not order text")
+        if not self._backend.orders_text:
+            rtl = False
+        checked = TextInput(text, keep=self._kept_controls)
         geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
         offsets: list[Span] | None = None
         windows: list[tuple[Plan, list[Span]]] = []
@@ -387,11 +388,18 @@ class TextRenderer:
             lost=plan.lost,
         )
 
+    @property
+    def _kept_controls(self) -> str:
+        """Which control characters are drawn as the backend draws them, rather than as spaces."""
+        if self.compat is None:
+            return "none"
+        return "all" if self.backend == "pygame" else "tabs"
+
     def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
         key = text, level
         line = self._lines.get(key)
         if line is None:
-            line = self._layout.layout(text, level=level, max_width=max_width)
+            line = self._backend.layout(text, level=level, max_width=max_width)
             if line.complete and len(text) <= _CACHED_LENGTH:
                 if len(self._lines) >= _CACHE_SIZE:
                     self._lines.clear()
@@ -402,9 +410,8 @@ class TextRenderer:
         patch = self.pixels_per_patch
         canvas = self._painter.blank((plan.end + 1) * patch)
         for line, left in plan.lines:
-            # The line's box stands 2 pixels above the middle of the strip.
-            top = patch * UNITS // 2 - line.height * UNITS // 2 - 2 * UNITS
-            self._painter.draw(canvas, line, left, top + line.ascent)
+            baseline = self._backend.baseline(line, patch, is_word=plan.word_starts is not None)
+            self._painter.draw(canvas, line, left, baseline)
         image = self._painter.finish(canvas)
         for separator in plan.separators:
             image[:, separator * patch : (separator + 1) * patch] = 0
