@@ -14,6 +14,7 @@ import numpy as np
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
 from pixlm.rendering.backends import BACKENDS, make_backend
+from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.font import Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
@@ -23,13 +24,6 @@ from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
-from pixlm.rendering.windows import (
-    pair_offsets,
-    pair_windows,
-    text_offsets,
-    upstream_pair_offsets,
-    upstream_pair_windows,
-)
 
 _MISSING_GLYPH = ("warn", "box", "error")
 _FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
@@ -52,7 +46,10 @@ class TextRenderer:
     Args:
         font_file: TrueType or OpenType font; None takes the one that ships with pixlm and, if no fallback is named, its
             fallback for Han, kana and Hangul.
-        strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch).
+        strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch);
+            "words" (each word starts a patch); "mono" (a grid of half patches, a character each); "bigrams" (two code
+            points per patch, drawn alone); "grapheme-bigrams" (two grapheme clusters, shaped); "adaptive" (whole words
+            of Arabic and Hebrew, one character per patch of Han, kana and Hangul, else grapheme bigrams).
         backend: what lays text out and draws it: "harfbuzz" (wheels only; draws PangoCairo's pixels), "pango" (the
             system's PangoCairo itself) or "pygame" (what PIXEL was pretrained with: one font, no shaping, no fallback).
         font_size: points.
@@ -129,6 +126,7 @@ class TextRenderer:
         self._fonts = FontSet([Font(path, self._size) for path in paths])
         self._backend = make_backend(self.backend, self._fonts, font_size=self.font_size, dpi=self.dpi)
         self._painter = self._backend.painter(self.pixels_per_patch, self.rgb)
+        self._cell_painter = CellPainter(self._painter, self._cell_baseline)
         self._lines: dict[tuple[str, int | None], Line] = {}
 
     # ---- what it was made with
@@ -245,10 +243,11 @@ class TextRenderer:
         """Render one text (str), pair of texts (tuple of two str) or list of words.
 
         Args:
-            rtl: whether a pair is right to left; None decides by its characters. Single texts and words always decide
-                by their characters.
-            return_offset_mapping: fill ``Rendered.offset_mapping`` (pairs).
-            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs).
+            rtl: whether the text is right to left; None decides by its characters, and so do single texts and words
+                with the strategy "continuous" in any case.
+            return_offset_mapping: fill ``Rendered.offset_mapping``.
+            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs; single texts, too, unless the strategy is
+                "continuous").
             stride: patches that consecutive windows share.
             text_a_max_length: patches that the first text of a pair may take.
             padding: "max_length" fills up to ``max_seq_length`` patches with white, "multiple_of_64" to 63, 127 ...
@@ -319,7 +318,7 @@ class TextRenderer:
         checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
-        return self._lay_out(checked).width
+        return self._strategy.width(checked, Geometry(self.pixels_per_patch, self.max_seq_length), self._lay_out)
 
     def _render(
         self,
@@ -334,7 +333,7 @@ class TextRenderer:
         """As :meth:`render`, without padding."""
         if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
             raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
-        if return_overflowing_patches and not return_offset_mapping and self.compat is not None:
+        if return_overflowing_patches and not return_offset_mapping and self.compat and self.strategy == "continuous":
             raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
         if rtl and not self._backend.orders_text:
             raise UsageError(f"rtl=True is not possible with the backend {self.backend!r}, which does not order text")
@@ -344,28 +343,22 @@ class TextRenderer:
         geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
         offsets: list[Span] | None = None
         windows: list[tuple[Plan, list[Span]]] = []
-        if checked.pair is None and return_overflowing_patches:
-            raise UsageError("return_overflowing_patches works with pairs of texts, not with single texts or words")
+        if checked.words is not None and return_overflowing_patches:
+            raise UsageError("return_overflowing_patches works with texts and pairs, not with lists of words")
+        strategy = self._strategy
         if checked.words is not None:
-            if return_offset_mapping:
-                raise UsageError("return_offset_mapping works with texts and pairs; lists of words have word_starts")
-            plan = self._strategy.words(checked.words, geometry, self._lay_out)
+            plan = strategy.words(checked.words, geometry, self._lay_out, rtl=rtl)
         elif checked.text is not None:
-            plan = self._strategy.text(checked.text, geometry, self._lay_out)
-            if return_offset_mapping:
-                offsets = text_offsets(plan, geometry)
+            plan = strategy.text(checked.text, geometry, self._lay_out, rtl=rtl)
         else:
             assert checked.pair is not None
-            plan = pair = self._strategy.pair(
-                *checked.pair, geometry, self._lay_out, rtl=rtl, max_length=_optional_int(text_a_max_length)
-            )
-            corrected = self.compat is None
-            if return_offset_mapping:
-                offsets = pair_offsets(pair, geometry) if corrected else upstream_pair_offsets(pair, geometry)
-            if return_overflowing_patches:
-                make = pair_windows if corrected else upstream_pair_windows
-                windows = [*make(pair, geometry, self._lay_out, stride)]
-        missing = "".join(line.text[index] for line, _ in plan.lines for index in line.missing)
+            max_length = _optional_int(text_a_max_length)
+            plan = strategy.pair(*checked.pair, geometry, self._lay_out, rtl=rtl, max_length=max_length)
+        if return_offset_mapping:
+            offsets = strategy.offsets(plan, geometry)
+        if return_overflowing_patches:
+            windows = strategy.windows(plan, geometry, self._lay_out, stride)
+        missing = plan.missing
         if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
             missing += "\ufffd" * checked.surrogates
         if missing:
@@ -406,12 +399,16 @@ class TextRenderer:
                 self._lines[key] = line
         return line
 
+    def _cell_baseline(self, line: Line) -> int:
+        return self._backend.baseline(line, self.pixels_per_patch, is_word=True)
+
     def _render_plan(self, plan: Plan) -> np.ndarray:
         patch = self.pixels_per_patch
         canvas = self._painter.blank((plan.end + 1) * patch)
         for line, left in plan.lines:
             baseline = self._backend.baseline(line, patch, is_word=plan.word_starts is not None)
             self._painter.draw(canvas, line, left, baseline)
+        self._cell_painter.draw(canvas, plan.cells, patch)
         image = self._painter.finish(canvas)
         for separator in plan.separators:
             image[:, separator * patch : (separator + 1) * patch] = 0
