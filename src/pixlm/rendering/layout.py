@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, ot_script_tag
 from pixlm.rendering.itemize import FontSet, Item, itemize
 from pixlm.rendering.line import Line, Run
@@ -57,19 +59,23 @@ class LineLayout:
         self.fonts = fonts
         self.missing_box = missing_box
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> ShapedLine:
+    def layout(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+    ) -> ShapedLine:
         """Lay out ``text``, which holds no line break.
 
         Args:
             text: any code points but lone surrogates. Tabs go to the next multiple of eight spaces.
             level: paragraph level (0 left to right, 1 right to left); None: from the first strong character.
+            levels: bidi levels of the code points, uint8 [len(text)]; None works them out.
             max_width: pixels; a purely left-to-right line may stop being laid out once it is wider.
         """
         if not text:
             return ShapedLine(text, [], 0, 0, 0, level or 0)
         if level is None:
             level = first_strong_level(text) or 0
-        levels, _ = embedding_levels(text, level)
+        if levels is None:
+            levels, _ = embedding_levels(text, level)
         may_stop = max_width is not None and not levels.any()
         runs: list[ShapedRun] = []
         missing: list[int] = []

@@ -13,14 +13,15 @@ import numpy as np
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
-from pixlm.rendering.backends import BACKENDS, make_backend
+from pixlm.rendering.backends import BACKENDS, Painter, make_backend
 from pixlm.rendering.cell_drawing import CellPainter
-from pixlm.rendering.font import Font, as_units, unify
+from pixlm.rendering.font import UNITS, Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
 from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
+from pixlm.rendering.page import Metrics, RenderedPage, check_format, draw_page
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
@@ -127,6 +128,7 @@ class TextRenderer:
         self._backend = make_backend(self.backend, self._fonts, font_size=self.font_size, dpi=self.dpi)
         self._painter = self._backend.painter(self.pixels_per_patch, self.rgb)
         self._cell_painter = CellPainter(self._painter, self._cell_baseline)
+        self._page_painter: Painter | None = None  # made when the first page is drawn
         self._lines: dict[tuple[str, int | None], Line] = {}
 
     # ---- what it was made with
@@ -312,6 +314,50 @@ class TextRenderer:
             return_tensors=return_tensors,
             sample_mapping=samples if return_overflowing_patches else None,
         )
+
+    def render_page(
+        self,
+        text: str,
+        *,
+        size: tuple[int, int] = (480, 640),
+        margins: int | tuple[int, int, int, int] = 16,
+        line_spacing: float = 1.0,
+        alignment: str = "start",
+        direction: str = "auto",
+    ) -> RenderedPage:
+        """Render a text on a page, wrapped to lines. Strategy, ``compat`` and patches play no part in it.
+
+        Args:
+            text: its line breaks start new lines; blank lines are kept.
+            size: width and height of the page in pixels.
+            margins: pixels, the same on all sides or (left, top, right, bottom).
+            line_spacing: distance of baselines as a multiple of the main font's height; lines that would overlap are
+                set further apart.
+            alignment: "start" (left, or right in right-to-left paragraphs), "left", "right", "center" or "justify"
+                (both margins; the last line of a paragraph as "start").
+            direction: "auto" (each paragraph by its first strong character), "ltr" or "rtl".
+
+        Raises:
+            TypeError: ``text`` is no str.
+            UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
+        """
+        checked = TextInput(text, keep="none")
+        if checked.text is None:
+            raise TypeError(f"render_page takes a str, not {describe(text)}")
+        page = check_format(size, margins, line_spacing, alignment, direction)
+        font = self._fonts.fonts[0]
+        metrics = Metrics(font.ascent // UNITS, font.descent // UNITS)
+        if self._page_painter is None:
+            # Room for marks and for fallback fonts that are higher than the main font.
+            self._page_painter = self._backend.painter(4 * (metrics.ascent + metrics.descent), self.rgb)
+        result = draw_page(text, checked.text, page, metrics, self._backend.layout, self._page_painter)
+        missing = result.missing
+        if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
+            missing += "\ufffd" * checked.surrogates
+        if missing:
+            self._report(missing)
+        result.missing = missing
+        return result
 
     def text_width(self, text: str) -> int:
         """Advance width of a text on one line in pixels. Nothing is drawn, and missing characters are not reported."""

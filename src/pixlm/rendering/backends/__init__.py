@@ -50,13 +50,17 @@ class Backend(Protocol):
     def versions(self) -> dict[str, str]:
         """The libraries that pixels depend on, for the fingerprint."""
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
+    def layout(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+    ) -> Line:
         """Lay out ``text`` on one line.
 
         Args:
             text: any code points but lone surrogates and line breaks.
             level: paragraph level (0 left to right, 1 right to left); None: from the first strong character.
             max_width: pixels; the layout may stop once the line is wider.
+            levels: bidi level of each code point where the text is a part of a paragraph, uint8 [len(text)]; a backend
+                that cannot be told works them out from ``text`` alone.
         """
 
     def baseline(self, line: Line, rows: int, *, is_word: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import uharfbuzz as hb
 
 from pixlm.rendering.backends import centred_baseline
@@ -26,8 +27,10 @@ class HarfBuzzBackend:
     def versions(self) -> dict[str, str]:
         return {"harfbuzz": hb.version_string(), "freetype": ".".join(map(str, freetype.version()))}
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> ShapedLine:
-        return self._layout.layout(text, level=level, max_width=max_width)
+    def layout(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+    ) -> ShapedLine:
+        return self._layout.layout(text, level=level, max_width=max_width, levels=levels)
 
     def baseline(self, line: Line, rows: int, *, is_word: bool) -> int:
         return centred_baseline(line, rows)

@@ -74,7 +74,9 @@ class PangoBackend:
     def versions(self) -> dict[str, str]:
         return self._libraries.versions
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
+    def layout(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+    ) -> Line:
         layout = self.pango_layout(text, level)
         width, height = layout.get_pixel_size()
         characters, advances = _clusters(layout, text)

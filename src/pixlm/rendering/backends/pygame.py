@@ -60,7 +60,9 @@ class PyGameBackend:
         freetype = self._pygame.freetype.get_version()
         return {"pygame": self._pygame.version.ver, "freetype": ".".join(map(str, freetype))}
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> PyGameLine:
+    def layout(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+    ) -> PyGameLine:
         if not text:
             return PyGameLine(text, [], 0, 0, 0, 0)
         box = self._font.get_rect(text)
