@@ -42,8 +42,10 @@ class CellPainter:
         for cell, index, patches, _, _, level in cells:
             x = index * patch
             if patches < cell.patches:
-                cut = (cell.patches - patches) * patch if level & 1 else 0
-                self._draw_lines(canvas[x : x + patches * patch], cell, -cut)
+                if level & 1:  # the end, which is cut off, is on the left
+                    self._draw_lines(canvas[x:], cell, (patches - cell.patches) * patch)
+                else:
+                    self._draw_lines(canvas[: x + patches * patch], cell, x)
                 inked = x + patches * patch
                 continue
             picture = pictures.get(cell)

@@ -13,9 +13,11 @@ One geometry for all: strategies differ in how a word is cut and how a cell is d
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice, pairwise
 from typing import NamedTuple, Protocol
 
@@ -171,7 +173,8 @@ class Cells:
         return windows
 
     def width(self, text: str, geometry: Geometry, layout: Layout) -> int:
-        return sum(piece.patches for piece in self.pieces(self.source(text, None), layout, geometry)) * geometry.patch
+        endless = Geometry(geometry.patch, sys.maxsize)
+        return sum(piece.patches for piece in self.pieces(self.source(text, None), layout, endless)) * geometry.patch
 
     # ---- cutting
 
@@ -198,7 +201,9 @@ class Cells:
                 continue
             if self.cutter.whole_words:
                 edges = index == 0, index == len(words) - 1
-                cell = self._cell(source.text[start:end], 0, layout, geometry.patch, *edges)
+                # What is wider than the strip need not be laid out to its end, if it is not kept for other strips.
+                enough = layout if end - start <= _CACHED_LENGTH else partial(layout, max_width=geometry.last)
+                cell = self._cell(source.text[start:end], 0, enough, geometry.patch, *edges)
                 # A list's word that does not fit is clipped on the right, as in `continuous`.
                 level = 0 if source.is_list else source.level(start, end)
                 yield Piece(cell, start, end, level, cell.patches)

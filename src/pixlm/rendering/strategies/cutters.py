@@ -82,10 +82,10 @@ class Mono:
     """A grid of half patches: one grapheme cluster a cell of P/2 pixels, drawn alone and centred in it, two cells a
     patch.
 
-    East Asian wide characters take a full patch, and so does what is wider than one and a half cells (or as many
-    patches as it needs); those begin at a patch border. Spaces inside a text are characters. With a monospaced font
-    (8 pixels wide at 8 points and 120 dpi) every glyph fits its cell; with others, wide letters reach into their
-    neighbours.
+    East Asian wide characters and emoji take a full patch, and so does what is wider than one and a half cells; what is
+    wider than one and a quarter patches takes more. All these begin at a patch border. Spaces inside a text are
+    characters. With a monospaced font (8 pixels wide at 8 points and 120 dpi) every glyph fits its cell; with others,
+    wide letters reach into their neighbours.
     """
 
     keeps_spaces = True
@@ -111,7 +111,7 @@ class Mono:
         lines = [layout(text[start:end], level=level) for start, end in grapheme_clusters(text)]
         half = patch // 2
         if len(lines) == 1 and not self._is_narrow(text, lines[0], patch):
-            patches = max(-(-lines[0].width // patch), 1)
+            patches = max(-(-(lines[0].width - patch // 4) // patch), 1)  # emoji are a pixel wider than a patch
             places = [((patches * patch - lines[0].width) // 2)]
         else:  # the first character of a right-to-left cell is on the right
             patches = 1
