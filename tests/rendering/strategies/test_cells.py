@@ -201,10 +201,10 @@ def test_a_cell_wider_than_the_strip_is_cut_off(get):
     assert (columns(rendered, 0, 3) == columns(whole, end - 3, end)).all()
 
 
-@every_cell_strategy
-def test_pairs_and_windows(get, strategy):
+@pytest.mark.parametrize(("strategy", "compat"), [*((name, None) for name in CELLS), ("bigrams", "pixel-m4")])
+def test_pairs_and_windows(get, strategy, compat):
     second = " ".join(f"w{number}" for number in range(40))
-    rendered = render(get(strategy, patches=20), ("who?", second), return_overflowing_patches=True, stride=4)
+    rendered = render(get(strategy, compat, patches=20), ("who?", second), return_overflowing_patches=True, stride=4)
     assert rendered.overflowing
     separator = rendered.sep_patches[0]
     previous = rendered
@@ -216,12 +216,12 @@ def test_pairs_and_windows(get, strategy):
         assert max(here)[1] > max(previous.offset_mapping[separator + 1 :])[1]
         previous = window
     assert max(previous.offset_mapping)[1] == len(second)
-    single = render(get(strategy, patches=20), second, return_overflowing_patches=True, stride=4)
+    single = render(get(strategy, compat, patches=20), second, return_overflowing_patches=True, stride=4)
     assert max(single.overflowing[-1].offset_mapping)[1] == len(second)
-    batch = get(strategy, patches=20)([second, "short"], return_overflowing_patches=True, stride=4)
+    batch = get(strategy, compat, patches=20)([second, "short"], return_overflowing_patches=True, stride=4)
     assert batch["overflow_to_sample_mapping"].tolist() == [0] * (len(single.overflowing) + 1) + [1]
     with pytest.raises(UsageError, match="stride"):
-        get(strategy, patches=20).render(second, return_overflowing_patches=True, stride=19)
+        get(strategy, compat, patches=20).render(second, return_overflowing_patches=True, stride=19)
 
 
 @every_cell_strategy

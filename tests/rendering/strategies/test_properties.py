@@ -115,7 +115,7 @@ def test_windows_cover_the_text(get, strategy, compat, first, second, patches, s
             begin = window.sep_patches[0] + 1 if limited else 0
             covered |= {at for start, end in window.offset_mapping[begin:] for at in range(start, end)}
         wide = any(window.num_text_patches == patches - 1 for window in windows) and strategy in ("words", "adaptive")
-        if not wide and compat is None:  # a cell wider than a window is cut off
+        if not wide:  # a cell wider than a window is cut off
             shown = {at for at, char in enumerate(second) if not char.isspace() and char.isprintable()}
             assert shown <= covered
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.offsets import Span
 from pixlm.rendering.strategies.cells import WORD, CellPlan, Cells, Piece, Source, relative_to_words
 from pixlm.rendering.strategies.cutters import Bigrams, side_by_side
 from pixlm.rendering.strategies.fitting import looks_rtl
@@ -28,7 +29,8 @@ class _IsolatedPairs(Bigrams):
 class UpstreamBigrams(Cells):
     """``bigrams`` with ``compat="pixel-m4"``.
 
-    Offset mappings, which crash upstream, and windows, which lose words there, are those of `Cells`.
+    Offset mappings, which crash upstream, and windows, which lose words there, are those of `Cells`. ``lost`` counts
+    what the separator covers, too.
     """
 
     def __init__(self) -> None:
@@ -84,15 +86,15 @@ class UpstreamBigrams(Cells):
         mirrored = source.levels is not None
         reverse = mirrored and not source.is_list
         words = source.words[::-1] if reverse else source.words
-        pieces: list[list[Piece]] = []
+        level = int(mirrored)
+        cut: list[list[tuple[Cell, int, int]]] = []
         starts = []
         end = begin
         for start, stop in words:
-            cells = self._cut(source.text[start:stop], int(mirrored), layout, geometry.patch)
-            word = [Piece(cell, start + a, start + b, int(mirrored), cell.patches) for cell, a, b in cells]
-            pieces.append(word[::-1] if mirrored else word)
+            cells = list(self._cut(source.text[start:stop], level, layout, geometry.patch))
+            cut.append(cells)
             starts.append(end)
-            end += sum(piece.patches for piece in word)
+            end += sum([cell.patches for cell, _, _ in cells])
         kept = len(words)
         if end > limit and words:
             kept = max(next((index for index in range(kept - 2, -1, -1) if starts[index] <= limit), 0), 1)
@@ -102,15 +104,35 @@ class UpstreamBigrams(Cells):
             end = starts[-1]  # a word that begins on the last patch is not drawn
         plan = CellPlan(source=source)
         patch = begin
-        for piece in (piece for word in pieces[:kept] for piece in word):
-            plan.cells.append(PlacedCell(piece.cell, patch, piece.patches, piece.start, piece.end, piece.level))
-            patch += piece.patches
-        if source.is_list:
-            end = max(end, begin + bool(words))
-        else:
-            end = max(end, begin + 1)
+        for (at, _), cells in zip(words, cut[:kept], strict=False):
+            for cell, first, last in reversed(cells) if mirrored else cells:
+                plan.cells.append(PlacedCell(cell, patch, cell.patches, at + first, at + last, level))
+                patch += cell.patches
+        if not source.is_list:
             plan.lost = sum(stop - start for start, stop in words[kept:])
-        return plan, starts, end
+            plan.lost += sum(placed.end - placed.start for placed in plan.cells if not _is_shown(placed, geometry))
+        return plan, starts, max(end, begin + (bool(words) if source.is_list else 1))
+
+    def windows(self, plan: Plan, geometry: Geometry, layout: Layout, stride: int) -> list[tuple[Plan, list[Span]]]:
+        """In the order of the screen, so the windows of a right-to-left text begin with its end."""
+        assert isinstance(plan, CellPlan)
+        source = plan.source
+        begin = plan.separators[0] + 1 if len(plan.separators) > 1 else 0
+        line = [*self.pieces(source, layout, geometry)]
+        if source.levels is not None:
+            line.reverse()
+        shown = sum(placed.patch >= begin and _is_shown(placed, geometry) for placed in plan.cells)
+        plan.shown, plan.pieces = line[:shown], iter(line[shown:])
+        return super().windows(plan, geometry, layout, stride)
+
+    def _order(self, pieces: list[Piece], source: Source) -> list[Piece]:
+        """Pieces come in the order of the screen already."""
+        return pieces
+
+
+def _is_shown(placed: PlacedCell, geometry: Geometry) -> bool:
+    """Whether a cell ends before the last patch, which the separator covers."""
+    return placed.patch + placed.patches < geometry.patches
 
 
 def _looks_rtl(source: Source) -> bool:
