@@ -15,6 +15,7 @@ from pixlm.rendering.itemize import FontSet, Item, itemize
 from pixlm.rendering.line import Line, Run
 from pixlm.rendering.missing import Box, MissingBox
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level, visual_order
+from pixlm.rendering.unicode.properties import is_default_ignorable
 
 #: Scripts whose letters hang from a line or stand in a box (HarfBuzz: the horizontal baseline of a script).
 _HANGING = (
@@ -128,7 +129,7 @@ class LineLayout:
                 box = boxes[len(xs)] = self.missing_box.of(text[character], font)
                 pixels = box.advance
                 ascent, descent = max(ascent, box.ascent), max(descent, box.descent)
-                missing.append(character)
+                missing.append(_missing_in_cluster(text, character, item))
             elif pixels < 0:
                 pixels = -pixels
                 dx += pixels * UNITS
@@ -151,3 +152,11 @@ class LineLayout:
         font = self.fonts.fonts[self.fonts.for_space(False)]
         advance = font.shape(" ", 0, 1, script="Zyyy", language=_LANGUAGE, rtl=False).positions[0][2]
         return (advance + UNITS // 2) // UNITS
+
+
+def _missing_in_cluster(text: str, start: int, item: Item) -> int:
+    """Which character of a cluster is the one that the font lacks. HarfBuzz may have merged it with one before it."""
+    for index in range(start, item.end):
+        if not item.font.covers(text[index]) and not is_default_ignorable(text[index]):
+            return index
+    return start

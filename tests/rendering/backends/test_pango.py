@@ -12,6 +12,7 @@ import pytest
 
 from pixlm import TextRenderer
 from pixlm.errors import UsageError
+from pixlm.rendering.strategies import STRATEGIES
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "rendering"
@@ -63,6 +64,37 @@ def test_equals_harfbuzz_with_the_default_fonts(pango, rgb):
         ]
         assert np.array_equal(pictures[0].pixel_values, pictures[1].pixel_values), text
         assert pictures[0].missing == pictures[1].missing
+
+
+TEXTS = (
+    "Hello, AV To fi ffi",
+    "日本 abc",
+    "\u0645\u0631\u062d\u0628\u0627 hello \u05e9\u05dc",
+    "क्षत्रिय x",
+    "สวัสดีครับ",
+    "",
+)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_equals_harfbuzz(pango, fonts, strategy):
+    arguments = {"strategy": strategy, "missing_glyph": "box", "max_seq_length": 40}
+    theirs, ours = (TextRenderer(backend=backend, **arguments) for backend in ("pango", "harfbuzz"))
+    for text in TEXTS:
+        want, got = (one.render(text, return_offset_mapping=True) for one in (theirs, ours))
+        assert np.array_equal(want.pixel_values, got.pixel_values), text
+        assert want.offset_mapping == got.offset_mapping
+
+
+@pytest.mark.parametrize("alignment", ["start", "justify"])
+def test_pages_equal_those_of_harfbuzz(pango, alignment):
+    for text in TEXTS:
+        want, got = (
+            TextRenderer(backend=backend).render_page((text + " ") * 6, size=(160, 140), alignment=alignment)
+            for backend in ("pango", "harfbuzz")
+        )
+        assert np.array_equal(want.pixel_values, got.pixel_values), text
+        assert (want.lines, want.words) == (got.lines, got.words)
 
 
 def test_a_second_font_in_one_process_is_used(pango):

@@ -90,7 +90,8 @@ def test_default_font_pickles_and_has_a_fingerprint():
 
 def test_saved_and_loaded(make, tmp_path):
     renderer = make(compat="pixel")
-    renderer.save_pretrained(tmp_path)
+    saved = renderer.save_pretrained(tmp_path)
+    assert '"PyGameTextRenderer"' in saved.read_text(encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loaded = TextRenderer.from_pretrained(tmp_path)
