@@ -90,11 +90,12 @@ def test_lone_surrogates(renderer):
     ("arguments", "words"),
     [
         ({"strategy": "continous"}, ["continous", "continuous"]),
-        ({"strategy": "mono"}, ["mono", "not available"]),
-        ({"backend": "pango"}, ["pango", "not available"]),
+        ({"strategy": "mono", "compat": "pixel-m4"}, ["mono", "pixel-m4"]),
+        ({"strategy": "bigrams", "compat": "pixel"}, ["bigrams", "pixel"]),
         ({"backend": "cairo"}, ["cairo", "harfbuzz"]),
         ({"compat": "pixle"}, ["pixle", "pixel-m4"]),
         ({"compat": "pixelgpt"}, ["pygame"]),
+        ({"compat": "pixel-m4", "backend": "pygame"}, ["PangoCairo"]),
         ({"font_size": 0}, ["font_size"]),
         ({"font_size": "8"}, ["font_size"]),
         ({"dpi": -1}, ["dpi"]),
@@ -127,8 +128,8 @@ def test_wrong_keywords(renderer, arguments):
 def test_windows_only_for_pairs(renderer):
     with pytest.raises(UsageError, match="pairs"):
         renderer.render("a", return_overflowing_patches=True)
-    with pytest.raises(UsageError, match="word_starts"):
-        renderer.render(["a"], return_offset_mapping=True)
+    with pytest.raises(UsageError, match="lists of words"):
+        renderer.render(["a"], return_overflowing_patches=True)
 
 
 def _truncated(data: bytes) -> bytes:

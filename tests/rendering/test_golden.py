@@ -1,4 +1,4 @@
-"""The renderer against recorded outputs of upstream's PangoCairo renderers, pixel for pixel."""
+"""The renderer against recorded outputs of upstream's PangoCairo and bigram renderers, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_all_recorded_cases(capsys):
         pytest.skip("the full set of recorded outputs is not there: it does not ship with the repository")
     items = json.loads((FULL / "index.json").read_text(encoding="utf-8"))["items"]
     items = [item for item in items if item["backend"] in check.COMPAT and not item.get("error")]
-    assert len(items) == 70
+    assert len(items) == 70 + 63
     wrong = []
     for item in items:
         result = check.compare(item, FULL, FULL / "../../fonts")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import uharfbuzz as hb
 
+from pixlm import TextRenderer
 from pixlm.rendering.autohint import without_harfbuzz
 from pixlm.rendering.font import Font
 from pixlm.rendering.itemize import FontSet, itemize
@@ -85,7 +86,13 @@ def test_scaling_keeps_flat_colour_and_origin():
 def test_latin_after_han_is_raised(make, fonts):
     """Pango 1.50.12 on Noto Sans and Noto Sans CJK SC at 13.333 px: the Latin run is 1131/1024 px higher."""
     renderer = make(fallback_fonts=[fonts / "NotoSansCJKsc-subset.otf"], compat="pixel")
-    han_first = renderer._layout.layout("日本 abc")
+    han_first = renderer._backend.layout("日本 abc")
     assert [run.rise for run in han_first.runs] == [0, 1131]
     assert (han_first.width, han_first.height, han_first.ascent) == (50, 21, 16491)
-    assert [run.rise for run in renderer._layout.layout("abc 日本").runs] == [0, 0]
+    assert [run.rise for run in renderer._backend.layout("abc 日本").runs] == [0, 0]
+
+
+def test_the_missing_one_of_a_merged_cluster_is_named():
+    """After Arabic, HarfBuzz makes one cluster of a thumb, which the font has, and a skin tone, which it lacks."""
+    rendered = TextRenderer(missing_glyph="box").render("\u0645\u0631 \U0001f44d\U0001f3fd end")
+    assert rendered.missing == "\U0001f3fd"

@@ -124,8 +124,9 @@ def test_known_repositories(upstream, monkeypatch):
         warnings.simplefilter("error")
         renderer = TextRenderer.from_pretrained("Team-PIXEL/pixel-base", revision="main")
         assert (renderer.strategy, renderer.compat, renderer.rgb) == ("continuous", "pixel", False)
-        with pytest.raises(UsageError, match="bigrams"):  # its strategy is not there yet
-            TextRenderer.from_pretrained("Team-PIXEL/pixel-m4")
+        renderer = TextRenderer.from_pretrained("Team-PIXEL/pixel-m4")
+        assert (renderer.strategy, renderer.compat, renderer.rgb) == ("bigrams", "pixel-m4", True)
+        assert renderer.render("m4").pixel_values.shape == (16, 16 * 529, 3)
         cached = upstream.parent / "models--Team-PIXEL--pixel-base-finetuned-mnli" / "snapshots" / "0123"
         shutil.copytree(upstream, cached)
         assert TextRenderer.from_pretrained(cached).compat == "pixel"

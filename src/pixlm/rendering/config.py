@@ -50,6 +50,7 @@ def save(renderer: TextRenderer, folder: Path) -> Path:
     values = {
         **_UPSTREAM_ONLY,
         **{key: getattr(renderer, key) for key in (*_NUMBERS, *_OWN)},
+        **({"text_renderer_type": "PyGameTextRenderer"} if renderer.backend == "pygame" else {}),
         "rgb": renderer.rgb,
         "font_file": names[renderer.font_file],
         "fallback_fonts": [names[path] for path in renderer.fallback_fonts],

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, Bitmap, Font
-from pixlm.rendering.line import Line, Run, glyph_positions
+from pixlm.rendering.layout import ShapedLine, ShapedRun
+from pixlm.rendering.line import run_positions
 from pixlm.rendering.missing import MissingBox
 
 _Points = tuple[np.ndarray, np.ndarray]  # places on a canvas of the painter's height, and coverage there
@@ -40,11 +41,11 @@ class Painter:
             return np.ascontiguousarray(canvas.transpose(1, 0, 2))
         return np.ascontiguousarray(255 - canvas.T)
 
-    def draw(self, canvas: np.ndarray, line: Line, left: int, baseline: int) -> None:
+    def draw(self, canvas: np.ndarray, line: ShapedLine, left: int, baseline: int) -> None:
         """Draw a line with its left end at pixel ``left`` and its baseline at ``baseline`` units below the top."""
         end = len(canvas)
         pending: list[_Points] = []
-        for run, x in glyph_positions(line):
+        for run, x in run_positions(line.runs):
             x += left
             if x > end + run.width or x + run.width < -run.width:
                 continue  # far outside
@@ -57,14 +58,14 @@ class Painter:
                     pending.append(points)
         self._flush(canvas, pending)
 
-    def _has_colour_glyphs(self, run: Run) -> bool:
+    def _has_colour_glyphs(self, run: ShapedRun) -> bool:
         return any(
             run.item.font.bitmap(glyph).colour is not None
             for glyph in run.glyphs
             if glyph not in (EMPTY_GLYPH, UNKNOWN_GLYPH)
         )
 
-    def _run_points(self, run: Run, left: int, baseline: int, end: int) -> _Points | None:
+    def _run_points(self, run: ShapedRun, left: int, baseline: int, end: int) -> _Points | None:
         """Where a run puts ink: flat canvas places (with repetitions) and coverage."""
         origin_x, origin_y = left * UNITS + UNITS // 2, baseline - run.rise + UNITS // 2
         places, values, shifts, lengths = [], [], [], []
@@ -95,7 +96,7 @@ class Painter:
         points = self._points[font, glyph, row] = self._clip(font.bitmap(glyph), row)
         return points
 
-    def _box_points(self, run: Run, index: int, baseline: int) -> _Points:
+    def _box_points(self, run: ShapedRun, index: int, baseline: int) -> _Points:
         box = run.boxes[index]
         fraction = (baseline % UNITS) / UNITS
         return self._clip(self._missing_box.bitmap(box, run.item.font, fraction), baseline // UNITS)
@@ -122,7 +123,7 @@ class Painter:
             self._over(canvas[low:high], mask.reshape(-1, self.rows), None)
         pending.clear()
 
-    def _draw_colour(self, canvas: np.ndarray, run: Run, left: int, baseline: int) -> None:
+    def _draw_colour(self, canvas: np.ndarray, run: ShapedRun, left: int, baseline: int) -> None:
         for index, glyph in enumerate(run.glyphs):
             if glyph in (EMPTY_GLYPH, UNKNOWN_GLYPH):
                 continue

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import freetype
 import numpy as np
 import uharfbuzz as hb
 
 from pixlm.errors import UsageError
 from pixlm.rendering.autohint import without_harfbuzz
+from pixlm.rendering.freetype_library import freetype
 from pixlm.rendering.resampling import scale_down
 
 UNITS = 1024  # HarfBuzz and Pango units in a pixel

@@ -4,7 +4,7 @@ Every rule keeps the number of code points, so that offsets are offsets into the
 
 * lone surrogates, which are no characters, become U+FFFD and count as missing;
 * control characters and line and paragraph separators become spaces (they would be drawn as boxes, or break the line).
-  With upstream's quirks, tabs stay: Pango moves to the next tab stop.
+  With upstream's quirks, tabs stay: Pango moves to the next tab stop; and with PyGame, which draws boxes, all stay.
 """
 
 from __future__ import annotations
@@ -15,22 +15,26 @@ from typing import Any
 from pixlm.errors import UsageError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROLS_BUT_TAB = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+#: What becomes a space, by what is kept.
+_CONTROLS = {
+    "none": re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]"),
+    "tabs": re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"),
+    "all": re.compile("(?!)"),
+}
 
 SUPPORTED = "a str (one text), a tuple of two str (a pair) or a list of str (words)"
 
 
 class TextInput:
     """One checked input: exactly one of ``text``, ``pair`` and ``words`` is set. ``surrogates``: lone surrogates that
-    were replaced."""
+    were replaced. ``keep``: the control characters that stay, "none", "tabs" or "all"."""
 
-    def __init__(self, value: Any, keep_tabs: bool) -> None:
+    def __init__(self, value: Any, keep: str) -> None:
         self.text: str | None = None
         self.pair: tuple[str, str] | None = None
         self.words: list[str] | None = None
         self.surrogates = 0
-        self._controls = _CONTROLS_BUT_TAB if keep_tabs else _CONTROLS
+        self._controls = _CONTROLS[keep]
         if isinstance(value, str):
             self.text = self._clean(value)
         elif isinstance(value, tuple):

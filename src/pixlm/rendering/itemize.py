@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixlm.rendering.font import Font
+from pixlm.rendering.line import Stretch
 from pixlm.rendering.unicode.emoji import emoji_runs
 from pixlm.rendering.unicode.properties import asks_for_no_font, is_default_ignorable
 from pixlm.rendering.unicode.scripts import script_runs
@@ -26,12 +27,9 @@ MAX_ITEM = 8192
 
 
 @dataclass(frozen=True)
-class Item:
-    """``text[start:end]`` in one font; ``level`` is the bidi level (odd: right to left)."""
+class Item(Stretch):
+    """A stretch in one font."""
 
-    start: int
-    end: int
-    level: int
     script: str  # ISO 15924
     font: Font
 

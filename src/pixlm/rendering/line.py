@@ -1,59 +1,41 @@
-"""Layout of one line: directions, items, shaping, line metrics, the place of every glyph.
-
-Lengths are in units of 1/1024 pixel unless a name says pixels. y grows downwards except in the fonts' own offsets.
-"""
+"""A laid out line, whichever backend laid it out: what strategies, offset mappings and pages know of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, ot_script_tag
-from pixlm.rendering.itemize import FontSet, Item, itemize
-from pixlm.rendering.missing import Box, MissingBox
-from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level, visual_order
 
-#: Scripts whose letters hang from a line or stand in a box (HarfBuzz: the horizontal baseline of a script).
-_HANGING = (
-    *("Beng", "Deva", "Dogr", "Gong", "Gujr", "Guru", "Limb", "Marc", "Modi", "Mtei", "Nand", "Newa", "Phag", "Shrd"),
-    *("Sidd", "Soyo", "Sylo", "Takr", "Tibt", "Tirh", "Zanb"),
-)
-_IDEOGRAPHIC = ("Bopo", "Hang", "Hani", "Hira", "Kana", "Kits", "Nshu", "Tang")
+@dataclass(frozen=True)
+class Stretch:
+    """``text[start:end]``; ``level`` is the bidi level (odd: right to left)."""
 
-#: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
-_LANGUAGE = "c"
-
-_CONTEXT = 5  # code points either side of an item that HarfBuzz looks at
-_TAB_SPACES = 8
+    start: int
+    end: int
+    level: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """One shaped item. ``x[i]`` and ``y[i]``: origin of glyph i relative to the run's start and to the baseline.
-    ``glyphs[i]`` may be ``EMPTY_GLYPH`` or ``UNKNOWN_GLYPH``; ``characters[i]``: index of the character (of its
-    cluster's first) in the text."""
+    """A stretch of a line that is in one piece on the line, too. ``characters[i]`` and ``advances[i]``: the character
+    that the i-th glyph from the left shows (of a cluster the first, as an index into the text), and the glyph's
+    advance. ``advances`` and ``width`` are in pixels."""
 
-    item: Item
-    glyphs: list[int]
+    item: Stretch
     characters: list[int]
-    x: list[int]
-    y: list[int]
-    advances: list[int]  # pixels
-    width: int  # pixels
-    rise: int  # how far the run's baseline is above the line's
-    ascent: int
-    descent: int
-    boxes: dict[int, Box]  # glyph index -> box of the missing character
+    advances: list[int]
+    width: int
 
 
 @dataclass(frozen=True)
 class Line:
     """A laid out line. ``runs`` are in visual order, from left to right; ``width`` and ``height`` are in pixels,
-    ``ascent`` (of the baseline below the line's top) in units. ``complete`` is False if the layout stopped because the
-    line is wider than was asked for; its ``width`` is then a lower bound."""
+    ``ascent`` (of the baseline below the line's top) in units of 1/1024 pixel. ``complete`` is False if the layout
+    stopped because the line is wider than was asked for; its ``width`` is then a lower bound."""
 
     text: str
-    runs: list[Run]
+    runs: Sequence[Run]
     width: int
     height: int
     ascent: int
@@ -62,104 +44,17 @@ class Line:
     missing: list[int] = field(default_factory=list)  # indices of characters that no font has
 
 
-class LineLayout:
-    """Lays out lines with one set of fonts."""
+AnyRun = TypeVar("AnyRun", bound=Run)
 
-    def __init__(self, fonts: FontSet, missing_box: MissingBox) -> None:
-        self.fonts = fonts
-        self.missing_box = missing_box
 
-    def layout(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
-        """Lay out ``text``, which holds no line break.
-
-        Args:
-            text: any code points but lone surrogates. Tabs go to the next multiple of eight spaces.
-            level: paragraph level (0 left to right, 1 right to left); None: from the first strong character.
-            max_width: pixels; a purely left-to-right line may stop being laid out once it is wider.
-        """
-        if not text:
-            return Line(text, [], 0, 0, 0, level or 0)
-        if level is None:
-            level = first_strong_level(text) or 0
-        levels, _ = embedding_levels(text, level)
-        may_stop = max_width is not None and not levels.any()
-        runs: list[Run] = []
-        missing: list[int] = []
-        width = 0
-        complete = True
-        baseline: tuple[str, int] | None = None
-        for item in itemize(text, levels, self.fonts):
-            if may_stop and max_width is not None and width > max_width:
-                complete = False
-                break
-            script = ot_script_tag(item.script)
-            if baseline is None:  # the first run in logical order sets the baseline that the others are aligned to
-                tag = "hang" if item.script in _HANGING else "icfb" if item.script in _IDEOGRAPHIC else "romn"
-                baseline = tag, item.font.baseline(tag, script)
-                rise = 0
-            else:
-                rise = baseline[1] - item.font.baseline(baseline[0], script)
-            run = self._tab(item, width, rise) if text[item.start] == "\t" else self._shape(text, item, rise, missing)
-            runs.append(run)
-            width += run.width
-        top = max(run.ascent + run.rise for run in runs)
-        bottom = max(run.descent - run.rise for run in runs)
-        order = visual_order([run.item.level for run in runs])
-        height = -(-(top + bottom) // UNITS)
-        return Line(text, [runs[index] for index in order], width, height, top, level, complete, missing)
-
-    def _shape(self, text: str, item: Item, rise: int, missing: list[int]) -> Run:
-        font = item.font
-        first = max(item.start - _CONTEXT, 0)
-        shaped = font.shape(
-            text[first : item.end + _CONTEXT],
-            item.start - first,
-            item.end - item.start,
-            script=item.script,
-            language=_LANGUAGE,
-            rtl=bool(item.level & 1),
-        )
-        characters = [cluster + first for cluster in shaped.clusters]
-        # A run of nothing but boxes is as high as its boxes.
-        only_boxes = set(shaped.glyphs) == {UNKNOWN_GLYPH}
-        ascent, descent = (0, 0) if only_boxes else (font.ascent, font.descent)
-        xs: list[int] = []
-        ys: list[int] = []
-        advances: list[int] = []
-        boxes: dict[int, Box] = {}
-        pen = 0
-        for glyph, character, (dx, dy, advance, _) in zip(shaped.glyphs, characters, shaped.positions, strict=True):
-            pixels = (advance + UNITS // 2) // UNITS
-            if glyph == UNKNOWN_GLYPH:
-                box = boxes[len(xs)] = self.missing_box.of(text[character], font)
-                pixels = box.advance
-                ascent, descent = max(ascent, box.ascent), max(descent, box.descent)
-                missing.append(character)
-            elif pixels < 0:
-                pixels = -pixels
-                dx += pixels * UNITS
-            xs.append(pen * UNITS + dx)
-            ys.append(-dy)
-            advances.append(pixels)
-            pen += pixels
-        return Run(item, shaped.glyphs, characters, xs, ys, advances, pen, rise, ascent, descent, boxes)
-
-    def _tab(self, item: Item, position: int, rise: int) -> Run:
-        space = self._space_width()
-        stop = space * _TAB_SPACES or 1
-        width = -(-(position + space) // stop) * stop - position
-        font = item.font
-        return Run(item, [EMPTY_GLYPH], [item.start], [0], [0], [width], width, rise, font.ascent, font.descent, {})
-
-    def _space_width(self) -> int:
-        font = self.fonts.fonts[self.fonts.for_space(False)]
-        advance = font.shape(" ", 0, 1, script="Zyyy", language=_LANGUAGE, rtl=False).positions[0][2]
-        return (advance + UNITS // 2) // UNITS
+def run_positions(runs: Sequence[AnyRun]) -> Iterator[tuple[AnyRun, int]]:
+    """Each run of a line with the x of its left end in pixels, from left to right."""
+    pen = 0
+    for run in runs:
+        yield run, pen
+        pen += run.width
 
 
 def glyph_positions(line: Line) -> Iterator[tuple[Run, int]]:
-    """Each run of a line with the x of its left end in pixels, from left to right."""
-    pen = 0
-    for run in line.runs:
-        yield run, pen
-        pen += run.width
+    """`run_positions` of a line's runs."""
+    return run_positions(line.runs)

@@ -20,9 +20,10 @@ class Rendered:
         pixel_values: uint8 [P, P*L] (grey) or [P, P*L, 3]; white is 255.
         num_text_patches: patches before the closing separator; of a pair including the separator between the texts.
         sep_patches: patch indices of the black separators.
-        word_starts: list input only: the first patch of every word that fits, and one more entry, the end.
+        word_starts: the first patch of every word that fits, and one more entry, the end; of lists of words, and of
+            single texts unless the strategy is "continuous" (there in the order of the patches).
         offset_mapping: if asked for: per patch the half-open range of code points it shows, in the text (of a pair: in
-            that of the two texts that the patch belongs to); (0, 0) at separators and padding.
+            that of the two texts that the patch belongs to; of a list: in the word); (0, 0) at separators and padding.
         overflowing: further windows on a text that does not fit, if asked for; else empty.
         lost: words (list input) or characters (strings; spaces are not counted) that did not fit.
         missing: the characters that no font has, in order and with repetitions, so that ``len(missing)`` counts them.

@@ -9,32 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import freetype
 import numpy as np
-import uharfbuzz as hb
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
-from pixlm.rendering.drawing import Painter
+from pixlm.rendering.backends import BACKENDS, Painter, make_backend
+from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.font import UNITS, Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
 from pixlm.rendering.itemize import FontSet
-from pixlm.rendering.line import Line, LineLayout
-from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
+from pixlm.rendering.page import Metrics, RenderedPage, check_format, draw_page
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
-from pixlm.rendering.windows import (
-    pair_offsets,
-    pair_windows,
-    text_offsets,
-    upstream_pair_offsets,
-    upstream_pair_windows,
-)
 
-_BACKENDS = ("harfbuzz", "pango", "pygame")
 _MISSING_GLYPH = ("warn", "box", "error")
 _FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
 
@@ -56,8 +47,12 @@ class TextRenderer:
     Args:
         font_file: TrueType or OpenType font; None takes the one that ships with pixlm and, if no fallback is named, its
             fallback for Han, kana and Hangul.
-        strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch).
-        backend: "harfbuzz".
+        strategy: how text becomes patches: "continuous" (text runs on; of a list of words, each starts a patch);
+            "words" (each word starts a patch); "mono" (a grid of half patches, a character each); "bigrams" (two code
+            points per patch, drawn alone); "grapheme-bigrams" (two grapheme clusters, shaped); "adaptive" (whole words
+            of Arabic and Hebrew, one character per patch of Han, kana and Hangul, else grapheme bigrams).
+        backend: what lays text out and draws it: "harfbuzz" (wheels only; draws PangoCairo's pixels), "pango" (the
+            system's PangoCairo itself) or "pygame" (what PIXEL was pretrained with: one font, no shaping, no fallback).
         font_size: points.
         dpi: dots per inch; 8 points at 120 dpi are 13.3 pixels.
         pixels_per_patch: P, height and width of a patch in pixels.
@@ -67,11 +62,13 @@ class TextRenderer:
         fallback_fonts_dir: folder of more such fonts (``*.ttf``, ``*.otf``, ``*.ttc``), taken in order of their names.
         missing_glyph: a character that no font has: "warn" draws a box and warns once per call, "box" draws it
             silently, "error" raises a UsageError.
-        compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's PangoCairo renderer) or "pixel-m4" (PIXEL-M4's
-            edited copy of it, without left margin).
+        compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's renderer of the backend), "pixel-m4"
+            (PIXEL-M4's edited copy of it, without left margin) or "pixelgpt" (PixelGPT's, with backend "pygame"; its
+            images have up to 1024 patches).
 
     Raises:
-        UsageError: a value that is not among the ones above, or a font that cannot be used.
+        UsageError: a value that is not among the ones above, a font that cannot be used, or a backend that is not
+            installed.
     """
 
     def __init__(
@@ -90,13 +87,16 @@ class TextRenderer:
         missing_glyph: str = "warn",
         compat: str | None = None,
     ) -> None:
-        if backend not in _BACKENDS:
-            raise UsageError(f"backend is {backend!r}, but it must be one of {', '.join(_BACKENDS)}")
-        if backend != "harfbuzz":
-            raise UsageError(f"the backend {backend!r} is not available in this version of pixlm; use 'harfbuzz'")
+        if backend not in BACKENDS:
+            raise UsageError(f"backend is {backend!r}, but it must be one of {', '.join(BACKENDS)}")
+        if compat == "pixelgpt" and backend != "pygame":
+            raise UsageError(f"compat='pixelgpt' is what pygame draws; pass backend='pygame' (it is {backend!r})")
+        if compat == "pixel-m4" and backend == "pygame":
+            raise UsageError("compat='pixel-m4' is what PangoCairo draws; backend='pygame' takes 'pixel' or 'pixelgpt'")
         if missing_glyph not in _MISSING_GLYPH:
             raise UsageError(f"missing_glyph is {missing_glyph!r}, but it must be one of {', '.join(_MISSING_GLYPH)}")
-        self._strategy = make_strategy(strategy, compat)
+        # PixelGPT's renderer is PIXEL's with another default length.
+        self._strategy = make_strategy(strategy, "pixel" if compat == "pixelgpt" else compat)
         self._size = _font_pixels(font_size, dpi)
         main = fonts.default_font() if font_file is None else _as_path(font_file, "font_file")
         if isinstance(fallback_fonts, str | bytes | os.PathLike):
@@ -104,7 +104,7 @@ class TextRenderer:
         fallbacks = [_as_path(path, "fallback_fonts") for path in fallback_fonts]
         if fallback_fonts_dir is not None:
             fallbacks += _fonts_in(_as_path(fallback_fonts_dir, "fallback_fonts_dir"))
-        elif font_file is None and not fallbacks:
+        elif font_file is None and not fallbacks and backend != "pygame":
             fallbacks += fonts.default_fallbacks()
         self._arguments: dict[str, Any] = {
             "font_file": main,
@@ -125,9 +125,10 @@ class TextRenderer:
         """Load the fonts and start with empty caches."""
         paths = [self.font_file, *(path for path in self.fallback_fonts if path != self.font_file)]
         self._fonts = FontSet([Font(path, self._size) for path in paths])
-        self._missing_box = MissingBox(self.font_file)
-        self._layout = LineLayout(self._fonts, self._missing_box)
-        self._painter = Painter(self.pixels_per_patch, self.rgb, self._missing_box)
+        self._backend = make_backend(self.backend, self._fonts, font_size=self.font_size, dpi=self.dpi)
+        self._painter = self._backend.painter(self.pixels_per_patch, self.rgb)
+        self._cell_painter = CellPainter(self._painter, self._cell_baseline)
+        self._page_painter: Painter | None = None  # made when the first page is drawn
         self._lines: dict[tuple[str, int | None], Line] = {}
 
     # ---- what it was made with
@@ -211,11 +212,7 @@ class TextRenderer:
             "strategy": self.strategy,
             "backend": self.backend,
             "compat": self.compat,
-            "versions": {
-                "harfbuzz": hb.version_string(),
-                "freetype": ".".join(map(str, freetype.version())),
-                "unicode": UNICODE_VERSION,
-            },
+            "versions": {**self._backend.versions, "unicode": UNICODE_VERSION},
             "sample": hashlib.sha256(sample.tobytes()).hexdigest(),
         }
 
@@ -248,10 +245,11 @@ class TextRenderer:
         """Render one text (str), pair of texts (tuple of two str) or list of words.
 
         Args:
-            rtl: whether a pair is right to left; None decides by its characters. Single texts and words always decide
-                by their characters.
-            return_offset_mapping: fill ``Rendered.offset_mapping`` (pairs).
-            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs).
+            rtl: whether the text is right to left; None decides by its characters, and so do single texts and words
+                with the strategy "continuous" in any case.
+            return_offset_mapping: fill ``Rendered.offset_mapping``.
+            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs; single texts, too, unless the strategy is
+                "continuous").
             stride: patches that consecutive windows share.
             text_a_max_length: patches that the first text of a pair may take.
             padding: "max_length" fills up to ``max_seq_length`` patches with white, "multiple_of_64" to 63, 127 ...
@@ -317,12 +315,56 @@ class TextRenderer:
             sample_mapping=samples if return_overflowing_patches else None,
         )
 
+    def render_page(
+        self,
+        text: str,
+        *,
+        size: tuple[int, int] = (480, 640),
+        margins: int | tuple[int, int, int, int] = 16,
+        line_spacing: float = 1.0,
+        alignment: str = "start",
+        direction: str = "auto",
+    ) -> RenderedPage:
+        """Render a text on a page, wrapped to lines. Strategy, ``compat`` and patches play no part in it.
+
+        Args:
+            text: its line breaks start new lines; blank lines are kept.
+            size: width and height of the page in pixels.
+            margins: pixels, the same on all sides or (left, top, right, bottom).
+            line_spacing: distance of baselines as a multiple of the main font's height; lines that would overlap are
+                set further apart.
+            alignment: "start" (left, or right in right-to-left paragraphs), "left", "right", "center" or "justify"
+                (both margins; the last line of a paragraph as "start").
+            direction: "auto" (each paragraph by its first strong character), "ltr" or "rtl".
+
+        Raises:
+            TypeError: ``text`` is no str.
+            UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
+        """
+        checked = TextInput(text, keep="none")
+        if checked.text is None:
+            raise TypeError(f"render_page takes a str, not {describe(text)}")
+        page = check_format(size, margins, line_spacing, alignment, direction)
+        font = self._fonts.fonts[0]
+        metrics = Metrics(font.ascent // UNITS, font.descent // UNITS)
+        if self._page_painter is None:
+            # Room for marks and for fallback fonts that are higher than the main font.
+            self._page_painter = self._backend.painter(4 * (metrics.ascent + metrics.descent), self.rgb)
+        result = draw_page(text, checked.text, page, metrics, self._backend.layout, self._page_painter)
+        missing = result.missing
+        if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
+            missing += "\ufffd" * checked.surrogates
+        if missing:
+            self._report(missing)
+        result.missing = missing
+        return result
+
     def text_width(self, text: str) -> int:
         """Advance width of a text on one line in pixels. Nothing is drawn, and missing characters are not reported."""
-        checked = TextInput(text, keep_tabs=self.compat is not None).text
+        checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
-        return self._lay_out(checked).width
+        return self._strategy.width(checked, Geometry(self.pixels_per_patch, self.max_seq_length), self._lay_out)
 
     def _render(
         self,
@@ -337,34 +379,32 @@ class TextRenderer:
         """As :meth:`render`, without padding."""
         if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
             raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
-        if return_overflowing_patches and not return_offset_mapping and self.compat is not None:
+        if return_overflowing_patches and not return_offset_mapping and self.compat and self.strategy == "continuous":
             raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
-        checked = TextInput(text, keep_tabs=self.compat is not None)
+        if rtl and not self._backend.orders_text:
+            raise UsageError(f"rtl=True is not possible with the backend {self.backend!r}, which does not order text")
+        if not self._backend.orders_text:
+            rtl = False
+        checked = TextInput(text, keep=self._kept_controls)
         geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
         offsets: list[Span] | None = None
         windows: list[tuple[Plan, list[Span]]] = []
-        if checked.pair is None and return_overflowing_patches:
-            raise UsageError("return_overflowing_patches works with pairs of texts, not with single texts or words")
+        if checked.words is not None and return_overflowing_patches:
+            raise UsageError("return_overflowing_patches works with texts and pairs, not with lists of words")
+        strategy = self._strategy
         if checked.words is not None:
-            if return_offset_mapping:
-                raise UsageError("return_offset_mapping works with texts and pairs; lists of words have word_starts")
-            plan = self._strategy.words(checked.words, geometry, self._lay_out)
+            plan = strategy.words(checked.words, geometry, self._lay_out, rtl=rtl)
         elif checked.text is not None:
-            plan = self._strategy.text(checked.text, geometry, self._lay_out)
-            if return_offset_mapping:
-                offsets = text_offsets(plan, geometry)
+            plan = strategy.text(checked.text, geometry, self._lay_out, rtl=rtl)
         else:
             assert checked.pair is not None
-            plan = pair = self._strategy.pair(
-                *checked.pair, geometry, self._lay_out, rtl=rtl, max_length=_optional_int(text_a_max_length)
-            )
-            corrected = self.compat is None
-            if return_offset_mapping:
-                offsets = pair_offsets(pair, geometry) if corrected else upstream_pair_offsets(pair, geometry)
-            if return_overflowing_patches:
-                make = pair_windows if corrected else upstream_pair_windows
-                windows = [*make(pair, geometry, self._lay_out, stride)]
-        missing = "".join(line.text[index] for line, _ in plan.lines for index in line.missing)
+            max_length = _optional_int(text_a_max_length)
+            plan = strategy.pair(*checked.pair, geometry, self._lay_out, rtl=rtl, max_length=max_length)
+        if return_offset_mapping:
+            offsets = strategy.offsets(plan, geometry)
+        if return_overflowing_patches:
+            windows = strategy.windows(plan, geometry, self._lay_out, stride)
+        missing = plan.missing
         if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
             missing += "\ufffd" * checked.surrogates
         if missing:
@@ -387,24 +427,34 @@ class TextRenderer:
             lost=plan.lost,
         )
 
+    @property
+    def _kept_controls(self) -> str:
+        """Which control characters are drawn as the backend draws them, rather than as spaces."""
+        if self.compat is None:
+            return "none"
+        return "all" if self.backend == "pygame" else "tabs"
+
     def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
         key = text, level
         line = self._lines.get(key)
         if line is None:
-            line = self._layout.layout(text, level=level, max_width=max_width)
+            line = self._backend.layout(text, level=level, max_width=max_width)
             if line.complete and len(text) <= _CACHED_LENGTH:
                 if len(self._lines) >= _CACHE_SIZE:
                     self._lines.clear()
                 self._lines[key] = line
         return line
 
+    def _cell_baseline(self, line: Line) -> int:
+        return self._backend.baseline(line, self.pixels_per_patch, is_word=True)
+
     def _render_plan(self, plan: Plan) -> np.ndarray:
         patch = self.pixels_per_patch
         canvas = self._painter.blank((plan.end + 1) * patch)
         for line, left in plan.lines:
-            # The line's box stands 2 pixels above the middle of the strip.
-            top = patch * UNITS // 2 - line.height * UNITS // 2 - 2 * UNITS
-            self._painter.draw(canvas, line, left, top + line.ascent)
+            baseline = self._backend.baseline(line, patch, is_word=plan.word_starts is not None)
+            self._painter.draw(canvas, line, left, baseline)
+        self._cell_painter.draw(canvas, plan.cells, patch)
         image = self._painter.finish(canvas)
         for separator in plan.separators:
             image[:, separator * patch : (separator + 1) * patch] = 0

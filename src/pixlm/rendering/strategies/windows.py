@@ -6,7 +6,8 @@ from pixlm.errors import UsageError
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import SEPARATOR, Span, pad_spans, patch_spans, upstream_spans
-from pixlm.rendering.strategies import Layout, PairPlan, Plan, longest_prefix, upstream_prefix
+from pixlm.rendering.strategies.fitting import longest_prefix, upstream_prefix
+from pixlm.rendering.strategies.plan import Layout, PairPlan, Plan
 
 #: Code points looked at for one window, per pixel of its width: more than any text needs.
 _MOST = 4
@@ -16,6 +17,18 @@ def text_offsets(plan: Plan, geometry: Geometry) -> list[Span]:
     """The offset mapping of a single text: one entry per patch up to ``geometry.patches``."""
     line, x = plan.lines[0]
     return pad_spans(patch_spans(line, x, 0, plan.end, geometry.patch), geometry.patches)
+
+
+def words_offsets(plan: Plan, geometry: Geometry) -> list[Span]:
+    """The offset mapping of words drawn one by one: code points of the patch's word."""
+    spans = [SEPARATOR] * geometry.patches
+    for line, x in plan.lines:
+        first, end = x // geometry.patch, min(geometry.to_patches(x + line.width), plan.end)
+        length = len(line.text) - line.text.endswith(" ")  # the space after a word is not part of it
+        for index, (start, stop) in enumerate(patch_spans(line, x, first, end, geometry.patch), first):
+            if start < min(stop, length):
+                spans[index] = start, min(stop, length)
+    return spans
 
 
 def pair_offsets(plan: PairPlan, geometry: Geometry, shift: int = 0) -> list[Span]:
@@ -37,7 +50,7 @@ def pair_windows(plan: PairPlan, geometry: Geometry, layout: Layout, stride: int
     """The windows after the first, each with its offset mapping. Consecutive windows share ``stride`` patches of the
     second text; every window holds as many whole characters as fit."""
     separator, start_b = plan.separators[0], plan.lines[1][1]
-    room = _room(plan, geometry, stride)
+    room = room_for_second(plan.separators[0], geometry, stride)
     windows: list[tuple[PairPlan, list[Span]]] = []
     line, start = plan.lines[1][0], 0
     level = line.level
@@ -89,7 +102,7 @@ def upstream_pair_windows(
     start_b = plan.lines[1][1]
     if start_b + plan.widths[1] <= geometry.last:
         return []
-    room = _room(plan, geometry, stride)
+    room = room_for_second(plan.separators[0], geometry, stride)
     full = layout(plan.second, level=plan.level)
     over = start_b + full.width - geometry.last
     spans_a = _first_spans(plan, geometry)
@@ -121,9 +134,9 @@ def upstream_pair_windows(
     return windows
 
 
-def _room(plan: PairPlan, geometry: Geometry, stride: int) -> int:
-    """Patches of the second text in a full window; a UsageError if the stride leaves nothing new in it."""
-    room = geometry.patches - 2 - plan.separators[0]
+def room_for_second(separator: int, geometry: Geometry, stride: int) -> int:
+    """Patches right of ``separator`` in a full window; a UsageError if the stride leaves nothing new in it."""
+    room = geometry.patches - 2 - separator
     if stride >= room:
         raise UsageError(
             f"stride is {stride}, but a window of {geometry.patches} patches has {max(room, 0)} for the second text"

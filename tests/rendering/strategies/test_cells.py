@@ -1,0 +1,279 @@
+"""What each strategy draws: its cells, their order on the screen, what fits, what hostile text does."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from pixlm.errors import UsageError
+
+ARABIC = "\u0627\u0634\u062a\u0631\u064a\u062a iPhone 15 \u0628\u0633\u0639\u0631"  # "I bought iPhone 15 at ..."
+CELLS = ["words", "mono", "bigrams", "grapheme-bigrams", "adaptive"]
+every_cell_strategy = pytest.mark.parametrize("strategy", CELLS)
+
+
+def spans(rendered) -> list[tuple[int, int]]:
+    return rendered.offset_mapping[: rendered.num_text_patches]
+
+
+def render(renderer, text, **keywords):
+    return renderer.render(text, return_offset_mapping=True, **keywords)
+
+
+def columns(rendered, first: int, end: int) -> np.ndarray:
+    return rendered.pixel_values[:, 16 * first : 16 * end]
+
+
+# ---- definitions
+
+
+def test_bigrams_are_two_code_points_drawn_alone(get):
+    renderer = get("bigrams")
+    rendered = render(renderer, "fi\u0301t it")
+    assert spans(rendered) == [(0, 2), (2, 4), (5, 7)]
+    # No ligature, no mark on its letter: a cell is its characters side by side.
+    pair, first = render(renderer, "fi"), render(renderer, "f")
+    assert (columns(pair, 0, 1)[:, :4] == columns(first, 0, 1)[:, :4]).all()
+    assert rendered.word_starts == [0, 2, 3]
+
+
+def test_grapheme_bigrams_are_two_clusters_shaped(get):
+    rendered = render(get("grapheme-bigrams"), "e\u0301e\u0301x \u0915\u094d\u0937\u093f")
+    assert spans(rendered) == [(0, 4), (4, 5), (6, 10)]
+    bigrams = render(get("bigrams"), "\u0645\u0631")
+    shaped = render(get("grapheme-bigrams"), "\u0645\u0631")
+    assert (bigrams.pixel_values != shaped.pixel_values).any()  # Arabic letters join
+
+
+def test_adaptive(get):
+    renderer = get("adaptive")
+    assert spans(render(renderer, "abc")) == [(0, 2), (2, 3)]
+    assert spans(render(renderer, "\u65e5\u672c\u3002")) == [(0, 1), (1, 2), (2, 3)]
+    assert spans(render(renderer, "\u65e5a")) == [(0, 1), (1, 2)]
+    assert spans(render(renderer, "\ubaa8\ub4e0!")) == [(0, 1), (1, 2), (2, 3)]
+    word = "\u0645\u0631\u062d\u0628\u0627"
+    whole, alone = render(renderer, word), render(get("grapheme-bigrams"), word)
+    assert whole.num_text_patches == 2 < alone.num_text_patches
+    assert render(renderer, word + "\u060c").word_starts == [0, 2]  # its comma stays with it
+
+
+def test_mono_is_a_grid_of_half_patches(get):
+    renderer = get("mono")
+    rendered = render(renderer, "il l")
+    assert spans(rendered) == [(0, 2), (2, 4)]
+    assert rendered.word_starts == [0, 1, 2]
+    ink = np.flatnonzero((columns(rendered, 0, 2) < 255).any(axis=0))
+    assert {int(column) // 8 for column in ink} == {0, 1, 3}  # the space is a character
+    for cell in (0, 1, 3):  # each in the middle of its cell
+        inside = ink[ink // 8 == cell] % 8
+        assert 2 <= inside.mean() <= 5
+    assert spans(render(renderer, "a\u65e5b")) == [(0, 1), (1, 2), (2, 3)]  # wide characters take a patch
+    assert spans(render(renderer, "\U0001f600")) == [(0, 1)]
+    left = render(renderer, "\u05d0\u05d1")
+    assert spans(left) == [(0, 2)]
+    first = render(renderer, "\u05d0")  # on the right, where reading begins
+    assert (columns(left, 0, 1)[:, 8:] == columns(first, 0, 1)[:, 8:]).all()
+    assert (columns(first, 0, 1)[:, :8] == 255).all()
+
+
+def test_words_are_whole(get):
+    rendered = render(get("words"), "office  a\tb")
+    assert rendered.word_starts == [0, 3, 4, 5]
+    assert rendered.offset_mapping[3:5] == [(8, 9), (10, 11)]
+
+
+@every_cell_strategy
+def test_offsets_of_lists_count_from_the_word(get, strategy):
+    rendered = render(get(strategy), ["ab", "cd", "", "e"])
+    first = [rendered.offset_mapping[start] for start in rendered.word_starts[:-1]]
+    assert [start for start, _ in first] == [0, 0, 0, 0]
+    assert first[2] == (0, 0)
+    assert first[3] == (0, 1)
+
+
+# ---- directions
+
+
+@every_cell_strategy
+def test_numbers_and_latin_are_not_reversed(get, strategy):
+    rendered = render(get(strategy), ARABIC)
+    order = [span for span in spans(rendered) if span[1]]
+    begin = ARABIC.index("iPhone")
+    latin = [start for start, end in order if begin <= start < begin + 6]
+    assert latin == sorted(latin)  # from left to right
+    number = [start for start, end in order if begin + 7 <= start < begin + 9]
+    words = [
+        min(order.index(span) for span in order if low <= span[0] < high)
+        for low, high in ((0, 6), (begin, begin + 6), (begin + 7, begin + 9), (begin + 10, len(ARABIC)))
+    ]
+    assert number == sorted(number)
+    assert words[3] < words[1] < words[2] < words[0]  # the sentence runs from right to left
+    if strategy == "bigrams":
+        latin_line = render(get(strategy), "iPhone")
+        at = next(i for i, span in enumerate(rendered.offset_mapping) if span[0] == begin)
+        assert (columns(rendered, at, at + 3) == columns(latin_line, 0, 3)).all()
+
+
+def test_upstream_reverses_numbers_and_latin(get):
+    order = [start for start, _ in spans(render(get("bigrams", "pixel-m4"), ARABIC))]
+    assert order == sorted(order, reverse=True)
+
+
+@every_cell_strategy
+def test_rtl_keyword(get, strategy):
+    renderer = get(strategy)
+    text = "ab 12 cd \u05d0"
+    left, right = render(renderer, text, rtl=False), render(renderer, text, rtl=True)
+    at = {span: index for index, span in enumerate(spans(left))}
+    assert min(at) == spans(left)[0]
+    assert spans(right)[0][1] == len(text)  # the Hebrew word is the last, on the left
+    assert (render(renderer, text).pixel_values == left.pixel_values).all()
+    pair = renderer.render((text, text), rtl=True)
+    assert (columns(pair, 0, right.num_text_patches) == columns(right, 0, right.num_text_patches)).all()
+
+
+@every_cell_strategy
+def test_lists_keep_their_order(get, strategy):
+    words = ARABIC.split()
+    rendered = render(get(strategy), words)
+    assert len(rendered.word_starts) == len(words) + 1
+    latin = render(get(strategy), ["iPhone"])
+    first, end = rendered.word_starts[1:3]
+    if strategy != "words":  # whose first word has a margin
+        assert (columns(rendered, first, end) == columns(latin, 0, end - first)).all()
+
+
+def test_brackets_are_mirrored(get):
+    text = "(\u05d0\u05d1)"
+    right, left = (get("bigrams").render(given) for given in (text, "()"))
+    assert spans(render(get("bigrams"), text)) == [(2, 4), (0, 2)]
+    assert (columns(right, 0, 1)[:, :3] == columns(left, 0, 1)[:, :3]).all()  # ")" looks like "(" on the left
+
+
+# ---- what fits
+
+
+@every_cell_strategy
+def test_what_does_not_fit_is_counted(get, strategy):
+    renderer = get(strategy, patches=6)
+    text = render(renderer, "aa bb cc dd ee ff gg")
+    assert text.num_text_patches == 5
+    shown = max(end for _, end in text.offset_mapping)
+    assert text.lost == len("aa bb cc dd ee ff gg"[shown:].replace(" ", ""))
+    words = renderer.render(["i"] * 9)
+    assert len(words.word_starts) - 1 == 5
+    assert words.lost == 4
+    exact = renderer.render(["i"] * 5)  # just fills the strip, and loses nothing
+    assert (exact.lost, exact.word_starts) == (0, [0, 1, 2, 3, 4, 5])
+
+
+def test_only_upstream_loses_a_word_more(get):
+    words = ["aa"] * 8
+    corrected, upstream = (get("bigrams", compat, patches=8).render(words) for compat in (None, "pixel-m4"))
+    assert (corrected.lost, len(corrected.word_starts)) == (1, 8)
+    assert (upstream.lost, len(upstream.word_starts)) == (0, 9)  # the separator covers the last word
+    words.append("aa")
+    corrected, upstream = (get("bigrams", compat, patches=8).render(words) for compat in (None, "pixel-m4"))
+    assert corrected.lost == 2
+    assert upstream.lost == 2
+
+
+def test_right_to_left_text_loses_its_end(get):
+    text = "\u05d0\u05d1 " * 20
+    for strategy in CELLS:
+        rendered = render(get(strategy, patches=5), text.strip())
+        starts = [start for start, end in spans(rendered) if end]
+        assert min(starts) == 0
+        assert spans(rendered)[-1][0] == 0  # the first word is on the right
+        assert rendered.lost > 0
+
+
+def test_a_cell_wider_than_the_strip_is_cut_off(get):
+    word = "\u0645\u0631\u062d\u0628\u0627" * 5
+    rendered = render(get("adaptive", patches=4), word)
+    assert rendered.num_text_patches == 3
+    assert 5 < rendered.lost < 25
+    assert spans(rendered)[-1][0] == 0  # the word's beginning is kept, which is on the right
+    whole = get("adaptive").render(word)
+    end = whole.num_text_patches
+    assert (columns(rendered, 0, 3) == columns(whole, end - 3, end)).all()
+
+
+@pytest.mark.parametrize(("strategy", "compat"), [*((name, None) for name in CELLS), ("bigrams", "pixel-m4")])
+def test_pairs_and_windows(get, strategy, compat):
+    second = " ".join(f"w{number}" for number in range(40))
+    rendered = render(get(strategy, compat, patches=20), ("who?", second), return_overflowing_patches=True, stride=4)
+    assert rendered.overflowing
+    separator = rendered.sep_patches[0]
+    previous = rendered
+    for window in rendered.overflowing:
+        assert (columns(window, 0, separator + 1) == columns(rendered, 0, separator + 1)).all()
+        last = set(previous.offset_mapping[separator + 1 : previous.num_text_patches][-4:])
+        here = window.offset_mapping[separator + 1 : window.num_text_patches]
+        assert here[0] in last
+        assert max(here)[1] > max(previous.offset_mapping[separator + 1 :])[1]
+        previous = window
+    assert max(previous.offset_mapping)[1] == len(second)
+    single = render(get(strategy, compat, patches=20), second, return_overflowing_patches=True, stride=4)
+    assert max(single.overflowing[-1].offset_mapping)[1] == len(second)
+    batch = get(strategy, compat, patches=20)([second, "short"], return_overflowing_patches=True, stride=4)
+    assert batch["overflow_to_sample_mapping"].tolist() == [0] * (len(single.overflowing) + 1) + [1]
+    with pytest.raises(UsageError, match="stride"):
+        get(strategy, compat, patches=20).render(second, return_overflowing_patches=True, stride=19)
+
+
+@every_cell_strategy
+@pytest.mark.parametrize("padding", ["longest", "multiple_of_64", False])
+def test_padding(get, strategy, padding):
+    rendered = get(strategy).render("a text", padding=padding)
+    patches = rendered.pixel_values.shape[1] // 16
+    assert patches == (63 if padding == "multiple_of_64" else rendered.num_text_patches + 1)
+
+
+@every_cell_strategy
+def test_text_width(get, strategy):
+    renderer = get(strategy)
+    assert renderer.text_width("abc def") == 16 * renderer.render("abc def").num_text_patches
+    assert renderer.text_width("") == 0
+
+
+def test_ink_across_a_border(get):
+    """A cell whose ink reaches into the next one: both are composited, in grey and in colour."""
+    for rgb in (False, True):
+        renderer = get("mono", rgb=rgb)
+        rendered = renderer.render("WWWWjjWW")
+        one, other = renderer.render("WW"), renderer.render("jj")
+        assert (rendered.pixel_values[:, 32:48] != other.pixel_values[:, :16]).any()
+        darker = np.minimum(rendered.pixel_values[:, 16:32], one.pixel_values[:, :16])
+        assert (darker == rendered.pixel_values[:, 16:32]).all()
+
+
+# ---- hostile text
+
+HOSTILE = {
+    "one word": "x" * 1_000_000,
+    "words": "ab " * 330_000,
+    "marks": "a" + "\u0301" * 10_000,
+    "marks in a right-to-left word": "\u05d0" + "\u05b8" * 10_000,
+    "embeddings": "\u202b" * 50_000 + "a" + "\u202c" * 50_000,
+    "isolates": "\u2067a\u05d0" * 20_000,
+    "joiners": "\U0001f600\u200d" * 20_000,
+    "Han": "\u65e5" * 300_000,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compat", [None, "pixel-m4"])
+@pytest.mark.parametrize("strategy", CELLS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_long_and_deep_text_takes_linear_time(get, strategy, compat, name):
+    if compat and strategy != "bigrams":
+        return
+    text = HOSTILE[name]
+    for given in (text, [text], (text, text)):
+        began = time.process_time()
+        rendered = get(strategy, compat).render(given, return_offset_mapping=True)
+        assert time.process_time() - began < 20
+        assert rendered.pixel_values.shape == (16, 16 * 64)

@@ -1,0 +1,185 @@
+"""What holds of every strategy for every text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+ALL = [
+    ("continuous", None),
+    ("words", None),
+    ("mono", None),
+    ("bigrams", None),
+    ("bigrams", "pixel-m4"),
+    ("grapheme-bigrams", None),
+    ("adaptive", None),
+]
+CELLS = ALL[1:]
+every_strategy = pytest.mark.parametrize(("strategy", "compat"), ALL)
+every_cell_strategy = pytest.mark.parametrize(("strategy", "compat"), CELLS)
+fast = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+#: Characters that the fonts have and that try the rules, and any others: controls, surrogates, unassigned.
+_KNOWN = st.sampled_from(
+    "abfijWMm .,!?()[]-$%0159 \t\n"
+    "\u0645\u0631\u062d\u0628\u0627\u060c\u064e\u0661 \u05e9\u05dc\u05d5\u05dd\u05b8"
+    "\u0915\u094d\u0937\u093f\u6f22\u5b57\u3042\ud55c\u3002"
+    "\U0001f600\U0001f1e9\U0001f1f0\ufe0f\u200d\u200c\u0301\u0308"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+)
+TEXT = st.text(st.one_of(_KNOWN, _KNOWN, st.characters(exclude_categories=[])), max_size=60)
+WORDS = st.lists(TEXT.map(lambda text: text[:12]), max_size=12)
+PATCHES = st.sampled_from([1, 2, 3, 4, 5, 8, 20, 64])
+RTL = st.sampled_from([None, True, False])
+
+
+def _check(rendered, patches: int, rgb: bool = False) -> None:
+    assert rendered.pixel_values.dtype == np.uint8
+    assert rendered.pixel_values.shape == (16, 16 * patches, *(3,) * rgb)
+    assert rendered.num_text_patches == rendered.sep_patches[-1] < patches
+    for separator in rendered.sep_patches:
+        assert (rendered.pixel_values[:, 16 * separator : 16 * separator + 16] == 0).all()
+    assert (rendered.pixel_values[:, 16 * rendered.num_text_patches + 16 :] == 255).all()
+    assert rendered.lost >= 0
+
+
+@every_strategy
+@fast
+@given(text=TEXT, patches=PATCHES, rtl=RTL)
+def test_texts(get, strategy, compat, text, patches, rtl):
+    rendered = get(strategy, compat, patches=patches).render(text, rtl=rtl, return_offset_mapping=True)
+    _check(rendered, patches)
+    assert len(rendered.offset_mapping) == patches
+    assert all(0 <= start <= end <= len(text) for start, end in rendered.offset_mapping)
+    assert rendered.offset_mapping[rendered.num_text_patches :] == [(0, 0)] * (patches - rendered.num_text_patches)
+    if strategy != "continuous":
+        assert rendered.word_starts == sorted(rendered.word_starts)
+    if rendered.lost == 0 and strategy != "continuous" and compat is None:
+        # Every character but spaces is on some patch.
+        covered = {at for start, end in rendered.offset_mapping for at in range(start, end)}
+        shown = [at for at, char in enumerate(text) if not char.isspace() and char.isprintable()]
+        assert set(shown) <= covered
+
+
+@every_strategy
+@fast
+@given(words=WORDS, patches=PATCHES, rtl=RTL)
+def test_lists_of_words(get, strategy, compat, words, patches, rtl):
+    rendered = get(strategy, compat, patches=patches).render(words, rtl=rtl, return_offset_mapping=True)
+    _check(rendered, patches)
+    starts = rendered.word_starts
+    assert starts == sorted(starts)
+    assert rendered.lost + len(starts) - 1 == len(words)
+    longest = max(map(len, words), default=0)
+    assert all(0 <= start <= end <= longest for start, end in rendered.offset_mapping)
+    if compat is None:
+        assert len(set(starts[:-1])) == len(starts) - 1
+        assert starts[-1] == rendered.num_text_patches
+
+
+@every_strategy
+@fast
+@given(first=TEXT, second=TEXT, patches=PATCHES, rtl=RTL, limit=st.sampled_from([None, 1, 3]))
+def test_pairs(get, strategy, compat, first, second, patches, rtl, limit):
+    renderer = get(strategy, compat, patches=patches)
+    rendered = renderer.render((first, second), rtl=rtl, text_a_max_length=limit, return_offset_mapping=True)
+    _check(rendered, patches)
+    separator = rendered.sep_patches[0]
+    assert len(rendered.sep_patches) == 2
+    assert rendered.word_starts is None
+    if limit is not None and compat is None and strategy != "continuous":
+        assert separator <= limit
+    for patch, (start, end) in enumerate(rendered.offset_mapping):
+        assert 0 <= start <= end <= len(first if patch < separator else second)
+    if compat is None and patches > 4:
+        assert separator < rendered.num_text_patches
+
+
+@every_cell_strategy
+@fast
+@given(first=TEXT, second=TEXT, patches=st.sampled_from([7, 9, 20]), stride=st.sampled_from([0, 1, 2]))
+def test_windows_cover_the_text(get, strategy, compat, first, second, patches, stride):
+    renderer = get(strategy, compat, patches=patches)
+    keywords = {"return_offset_mapping": True, "return_overflowing_patches": True, "stride": stride}
+    for given_text in (second, (first, second)):
+        limited = {"text_a_max_length": 2} if isinstance(given_text, tuple) else {}
+        if compat and limited:
+            continue  # upstream's first word may fill the strip
+        rendered = renderer.render(given_text, **keywords, **limited)
+        windows = [rendered, *rendered.overflowing]
+        covered = set()
+        for window in windows:
+            _check(window, patches)
+            begin = window.sep_patches[0] + 1 if limited else 0
+            covered |= {at for start, end in window.offset_mapping[begin:] for at in range(start, end)}
+        wide = any(window.num_text_patches == patches - 1 for window in windows) and strategy in ("words", "adaptive")
+        if not wide:  # a cell wider than a window is cut off
+            shown = {at for at, char in enumerate(second) if not char.isspace() and char.isprintable()}
+            assert shown <= covered
+
+
+@every_strategy
+@fast
+@given(text=TEXT)
+def test_colour_and_grey_agree(get, strategy, compat, text):
+    grey, colour = (get(strategy, compat, rgb=rgb).render(text) for rgb in (False, True))
+    _check(colour, 64, rgb=True)
+    assert (grey.num_text_patches, grey.word_starts, grey.lost) == (
+        colour.num_text_patches,
+        colour.word_starts,
+        colour.lost,
+    )
+
+
+@every_strategy
+@fast
+@given(text=TEXT)
+def test_what_was_drawn_before_changes_nothing(get, make, strategy, compat, text):
+    """Cells come from a cache; a new renderer draws them afresh."""
+    known = get(strategy, compat)
+    fallbacks = list(known.fallback_fonts)
+    fresh = make(strategy=strategy, compat=compat, fallback_fonts=fallbacks, missing_glyph="box", max_seq_length=64)
+    known.render(text)
+    assert (known.render(text).pixel_values == fresh.render(text).pixel_values).all()
+
+
+@every_cell_strategy
+@fast
+@given(words=st.lists(st.text("abcfjWM.,1", min_size=1, max_size=9), min_size=1, max_size=8))
+def test_a_text_is_its_words(get, strategy, compat, words):
+    """Left to right, a text is drawn as the list of its words (`mono` draws the spaces, too)."""
+    if strategy == "mono":
+        return
+    renderer = get(strategy, compat)
+    text, one_by_one = renderer.render("  ".join(words)), renderer.render(words)
+    assert (text.pixel_values == one_by_one.pixel_values).all()
+    assert text.word_starts == one_by_one.word_starts
+
+
+@fast
+@example(words=["0000", "_00"], patches=5)  # a word that is cut off and whose ink reaches to its left
+@given(words=st.lists(TEXT.map(lambda text: "".join(text.split())), max_size=12), patches=PATCHES)
+def test_words_are_those_of_continuous(get, words, patches):
+    words = [word for word in words if word]
+    whole = get("words", patches=patches).render(words, return_offset_mapping=True)
+    part = get("continuous", patches=patches).render(words, return_offset_mapping=True)
+    assert (whole.pixel_values == part.pixel_values).all()
+    assert whole.num_text_patches == part.num_text_patches
+
+
+@every_strategy
+def test_empty_input(get, strategy, compat):
+    renderer = get(strategy, compat, patches=8)
+    for text in ("", "   ", "\n"):
+        rendered = renderer.render(text, return_offset_mapping=True)
+        assert (rendered.num_text_patches, rendered.lost) == (1, 0)
+        assert (rendered.pixel_values[:, :16] == 255).all()
+        if strategy != "continuous":
+            assert rendered.word_starts == [1]
+    assert renderer.render(("", "")).sep_patches == [1, 3]
+    assert renderer.render([""]).word_starts == [0, 1]
+    assert (renderer.render([]).word_starts, renderer.render([]).sep_patches) == ([0], [0])
+    if compat is None:
+        assert renderer.render(["a", "", "b"]).word_starts == [0, 1, 2, 3]
