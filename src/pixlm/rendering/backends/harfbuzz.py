@@ -12,6 +12,7 @@ from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.layout import LineLayout, ShapedLine
 from pixlm.rendering.line import Line
 from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.selfcheck import check_freetype
 
 
 class HarfBuzzBackend:
@@ -20,6 +21,7 @@ class HarfBuzzBackend:
     orders_text = True
 
     def __init__(self, fonts: FontSet) -> None:
+        check_freetype()
         self._missing_box = MissingBox(fonts.fonts[0].path)
         self._layout = LineLayout(fonts, self._missing_box)
 
