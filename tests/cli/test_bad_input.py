@@ -186,6 +186,9 @@ def test_sizes_that_do_not_divide(pixlm, texts, tmp_path):
     for more, message in (
         (("--train.learning-rate", "-1"), "--train.learning-rate must be above 0"),
         (("--train.report-to", "wandb"), 'pip install "pixlm[wandb]"'),
+        (("--train.dropout", "2"), "--train.dropout 2.0: must be"),
+        (("--train.adam-betas", "2", "3"), "--train.adam-betas must both be"),
+        (("--seed", "-1"), "--seed -1: must be"),
         (("--render.max-seq-length", "257"), "more than the 256 positions of pixel-nano"),
         (("--mask.max-span", "3", "--mask.span-weights", "0.5", "1"), "cumulative_span_weights"),
         (("--mask.ratio", "1.5"), "mask_ratio 1.5"),

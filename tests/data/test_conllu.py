@@ -43,6 +43,14 @@ def test_writing_changes_nothing_but_the_tags(tmp_path):
     assert sentence.upos[0] == "AUX"
 
 
+def test_comments_and_features_of_any_kind_come_back(tmp_path):
+    odd = GOOD.replace("# sent_id", "# free comment #1\n# text =Don't\n# text = again\n# sent_id").replace(
+        "SpaceAfter=No", "X=1|X=2|Y|Orig==-."
+    )
+    (sentence,) = conllu.read(write(tmp_path, odd))
+    assert conllu.with_upos(sentence, sentence.upos) == odd
+
+
 def test_windows_line_ends_and_a_byte_order_mark(tmp_path):
     (sentence,) = conllu.read(write(tmp_path, "\ufeff" + GOOD.replace("\n", "\r\n")))
     assert sentence.words[-1] == "世界 b"

@@ -56,7 +56,9 @@ def test_min_units_leaves_out_short_blocks(tmp_path):
 
 def test_bytes_that_are_not_utf8_become_replacement_characters(tmp_path):
     assert list(corpus(tmp_path / "t.txt", b"caf\xe9 ok\n")) == ["caf� ok"]
-    assert "".join(corpus(tmp_path / "t.txt", b"\xff" * 100)) == "�" * 100
+    blocks = corpus(tmp_path / "t.txt", b"\xff" * 100 + b"\n\xc3\xa9")
+    assert "".join(blocks).replace(" ", "") == "�" * 100 + "é"
+    assert blocks.invalid == 100
 
 
 def test_a_line_of_a_megabyte_takes_linear_time(tmp_path):

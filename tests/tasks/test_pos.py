@@ -95,6 +95,16 @@ def test_evaluate_repeats_the_scores_of_the_run(run, treebank, tmp_path, pixlm):
     assert (tmp_path / "e" / "predictions.conllu").read_bytes() == (run / "predictions.conllu").read_bytes()
 
 
+def test_results_of_a_run_are_not_overwritten(run, treebank, pixlm):
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    source = next(treebank.glob("*test*"))
+    for command in (("evaluate", "--data", treebank), ("predict", "--data", source)):
+        code, _, error = pixlm(command[0], "pos", "--model", run, "--output", run, *command[1:])
+        assert code == 2
+        assert "holds a run, whose results would be overwritten" in error
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
 def test_predict_needs_no_labels(run, treebank, tmp_path, pixlm):
     source = next(treebank.glob("*test*"))
     bare = tmp_path / "bare.conllu"

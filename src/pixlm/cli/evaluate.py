@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     args = parse(Evaluate, f"evaluate {name}", "Score a fine-tuned model on a split.", rest, default=Evaluate())
     if not args.model:
         raise UsageError("no model given; name the folder of a run with --model")
+    if args.batch_size < 1:
+        raise UsageError(f"--batch-size {args.batch_size}: must be 1 or more")
     if args.split not in ("train", "dev", "test"):
         raise UsageError(f"--split {args.split}: choose train, dev or test")
     output = Path(args.output).expanduser() if args.output else None

@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
     for flag in ("model", "data", "output"):
         if not getattr(args, flag):
             raise UsageError(f"pixlm predict needs --{flag}; see pixlm predict {name} --help")
+    if args.batch_size < 1:
+        raise UsageError(f"--batch-size {args.batch_size}: must be 1 or more")
     output = Path(args.output).expanduser()
     for path in predict(name, args.model, Path(args.data).expanduser(), output, batch_size=args.batch_size):
         print(path)

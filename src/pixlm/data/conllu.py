@@ -28,14 +28,14 @@ UPOS = (
 class Sentence:
     """One sentence of a treebank; ``words`` and ``upos`` have the same length.
 
-    tokens: the sentence as the ``conllu`` library holds it, so that it can be written again with nothing lost.
+    raw: its lines as they stand in the file, so that it can be written again with nothing changed but the tags.
     """
 
     id: str
     words: list[str]
     upos: list[str]
     lines: list[int] = field(repr=False)
-    tokens: conllu.TokenList = field(repr=False)
+    raw: list[str] = field(repr=False)
 
 
 def read(path: Path) -> list[Sentence]:
@@ -100,15 +100,18 @@ def _parse(path: Path, start: int, lines: Sequence[str]) -> Sentence:
         words=[token["form"] for token in words],
         upos=[token["upos"] or "_" for token in words],
         lines=numbers,
-        tokens=tokens,
+        raw=list(lines),
     )
 
 
 def with_upos(sentence: Sentence, tags: Sequence[str | None]) -> str:
     """The sentence as CoNLL-U text with ``tags`` in its UPOS column; None becomes "_" (not predicted)."""
-    tokens = sentence.tokens.copy()
-    tokens[:] = [token.copy() for token in tokens]
-    words = (token for token in tokens if isinstance(token["id"], int))
-    for token, tag in zip(words, tags, strict=True):
-        token["upos"] = tag if tag is not None else "_"
-    return tokens.serialize()
+    given = iter(tags)
+    lines = []
+    for line in sentence.raw:
+        columns = line.split("\t")
+        if columns[0].isdigit():
+            tag = next(given)
+            columns[3] = tag if tag is not None else "_"
+        lines.append("\t".join(columns) + "\n")
+    return "".join(lines) + "\n"

@@ -29,10 +29,13 @@ class TextCorpus(Sequence[str]):
 
     def __init__(self, paths: Iterable[Path], measure: Measure, *, max_units: float, min_units: float = 0):
         self.paths = [Path(path) for path in paths]
+        self.invalid = 0
+        """Bytes that were not UTF-8."""
         rows: list[tuple[int, int, int, float]] = []
         for number, path in enumerate(self.paths):
             before = len(rows)
             rows += ((number, *span) for span in _blocks(path, measure, max_units) if span[2] >= min_units)
+            self.invalid += _invalid_bytes(path)
             if len(rows) == before:
                 raise UsageError(f"{path}: holds no text" + (f" of {min_units:g} units or more" * (min_units > 0)))
         self._file = np.array([row[0] for row in rows], np.int32)
@@ -50,6 +53,13 @@ class TextCorpus(Sequence[str]):
             file.seek(int(self._start[index]))
             data = file.read(int(self._end[index] - self._start[index]))
         return " ".join(data.decode("utf-8", errors="replace").split())
+
+
+def _invalid_bytes(path: Path) -> int:
+    """How many bytes of a file are not UTF-8."""
+    with path.open("rb") as file:
+        lines = (line.decode("utf-8", errors="surrogateescape") for line in file)
+        return sum("\udc80" <= character <= "\udcff" for line in lines if not line.isascii() for character in line)
 
 
 def _blocks(path: Path, measure: Measure, limit: float) -> Iterator[tuple[int, int, float]]:

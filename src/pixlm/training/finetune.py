@@ -28,7 +28,7 @@ from pixlm.training.launch import (
     set_dropout,
     train,
 )
-from pixlm.training.output import METRICS
+from pixlm.training.output import METRICS, RUN
 
 
 def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, float]]:
@@ -108,6 +108,8 @@ def evaluate_model(
 ) -> dict[str, float]:
     """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there."""
     task = find_task(task_name)
+    if output is not None:
+        _refuse_run_folder(output)
     rows = task.read(splits.require(sources(task, data), split))
     evaluation = _run(task, model_name, rows, batch_size)
     found = scores(task, evaluation)
@@ -121,9 +123,17 @@ def evaluate_model(
 def predict(task_name: str, model_name: str, path: Path, output: Path, *, batch_size: int = 32) -> list[Path]:
     """Label a file without (or regardless of) labels; writes predictions.jsonl and the task's format to ``output``."""
     task = find_task(task_name)
+    _refuse_run_folder(output)
     evaluation = _run(task, model_name, task.read([path], labelled=False), batch_size)
     output.mkdir(parents=True, exist_ok=True)
     return task.write(evaluation.predictions, output, "predictions")
+
+
+def _refuse_run_folder(folder: Path) -> None:
+    if (folder / RUN).exists():
+        raise UsageError(
+            f"{folder}: holds a run, whose results would be overwritten; name another folder with --output"
+        )
 
 
 def _run(task: Task[Any, Any], model_name: str, rows: Sequence[Any], batch_size: int) -> Evaluation:

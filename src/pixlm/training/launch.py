@@ -231,6 +231,20 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         raise UsageError("--train.min-learning-rate needs --train.schedule cosine")
     if not settings.learning_rate > 0 or not 0 <= settings.min_learning_rate <= settings.learning_rate:
         raise UsageError("--train.learning-rate must be above 0 and --train.min-learning-rate between 0 and it")
+    if settings.precision in ("bf16", "fp16") and not torch.cuda.is_available():
+        raise UsageError(f"--train.precision {settings.precision} needs a GPU; leave it out, or say fp32")
+    for name, low, high in (
+        ("warmup", 0, math.inf),
+        ("weight_decay", 0, math.inf),
+        ("max_grad_norm", 0, math.inf),
+        ("workers", 0, math.inf),
+        ("dropout", 0, 1),
+    ):
+        value = getattr(settings, name)
+        if value is not None and not low <= value < high:
+            raise UsageError(f"--train.{name.replace('_', '-')} {value}: must be at least {low} and below {high}")
+    if any(not 0 <= beta < 1 for beta in settings.adam_betas):
+        raise UsageError("--train.adam-betas must both be at least 0 and below 1")
     for tracker in settings.report_to:
         if importlib.util.find_spec(tracker) is None:
             raise UsageError(f'--train.report-to {tracker}: not installed; pip install "pixlm[{tracker}]"')

@@ -39,6 +39,8 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
 
     Raises UsageError for any other folder that is not empty, and for data that changed since, and says how to go on.
     """
+    if not 0 <= config.seed < 2**32:
+        raise UsageError(f"--seed {config.seed}: must be at least 0 and below 2**32")
     if not config.output:
         raise UsageError("no output folder given; name one with --output DIR")
     folder = Path(config.output).expanduser()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.corpus import TextCorpus
@@ -108,4 +110,6 @@ def _corpus(paths: tuple, encoder: InputEncoder, min_patches: int) -> Split:
     corpus = TextCorpus(
         paths, encoder.measure, max_units=(encoder.max_length - 1) * (1 - _SLACK), min_units=min_patches
     )
+    if corpus.invalid and os.environ.get("RANK", "0") == "0":
+        print(f"{', '.join(map(str, paths))}: {corpus.invalid} bytes are not UTF-8 and become U+FFFD; save it as UTF-8")
     return Split(corpus, corpus.lengths)
