@@ -61,7 +61,8 @@ part-of-speech accuracy on {scores["examples"]} test sentences: {scores["accurac
 always saying the most frequent tag:              {scores["majority_accuracy"]:.1%}
 
 look at   {OUT / "rendered.png"}        the patches of a sentence
-          {OUT / "reconstructed.png"}   original, masked, reconstructed
+          {OUT / "reconstructed.png"}   original, masked, reconstructed (after a minute of pretraining: the
+                                        texture of text, not yet its letters)
           {OUT / "pos" / "predictions.conllu"}  the tagged test sentences
           {OUT / "pos" / "README.md"}           the model card
 next      pixlm render "your text" --grid
