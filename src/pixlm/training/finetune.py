@@ -24,6 +24,7 @@ from pixlm.training.launch import (
     check_length,
     is_main_process,
     make_plan,
+    process_group,
     report_data,
     set_dropout,
     train,
@@ -31,6 +32,7 @@ from pixlm.training.launch import (
 from pixlm.training.output import METRICS, RUN
 
 
+@process_group()
 def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, float]]:
     """Fine-tune a model on a task; writes the output folder and returns what is in its metrics.json.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 from accelerate import PartialState
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from transformers import PreTrainedModel, TrainingArguments, set_seed
 from transformers.trainer import TRAINER_STATE_NAME
@@ -95,6 +97,25 @@ def _several_on_cpu() -> bool:
 def is_main_process() -> bool:
     """Whether this process writes the results."""
     return bool(PartialState().is_main_process)
+
+
+@contextlib.contextmanager
+def process_group() -> Iterator[None]:
+    """Leave the group of processes that a run opened: all together after success, so that none ends while another
+    writes; each for itself after an error.
+
+    A process that ends with the group open may be aborted by its threads. A group that the caller opened is left be.
+    """
+    ours = not (torch.distributed.is_available() and torch.distributed.is_initialized())
+    try:
+        yield
+        if ours:
+            PartialState().wait_for_everyone()
+    finally:
+        if ours and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+            # accelerate keeps what it knew of the group; a second run in this process must look again.
+            AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def set_dropout(model_config: Any, dropout: float | None) -> None:

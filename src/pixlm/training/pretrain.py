@@ -20,6 +20,7 @@ from pixlm.training.launch import (
     check_length,
     is_main_process,
     make_plan,
+    process_group,
     report_data,
     set_dropout,
     train,
@@ -37,6 +38,7 @@ NAMING = splits.Naming(
 _SLACK = 0.03
 
 
+@process_group()
 def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     """Pretrain a masked model; writes the output folder and returns what is in its metrics.json.
 
