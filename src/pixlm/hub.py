@@ -27,6 +27,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.errors import UsageError
 from pixlm.models import (
     PRESETS,
@@ -181,14 +182,26 @@ def load_renderer(name: str | Path, *, revision: str | None = None, **overrides:
     return TextRenderer.from_pretrained(str(source), **overrides)
 
 
-def save(folder: str | Path, model: PreTrainedModel, renderer: TextRenderer | None = None) -> None:
-    """Write a model (safetensors only) and its renderer, so that one folder is all that loading needs."""
+def load_encoder(name: str | Path, *, revision: str | None = None, **overrides: Any) -> InputEncoder:
+    """What turns text into the model's input; chosen by its ``model_type``.
+
+    Args:
+        overrides: parameters of :class:`pixlm.TextRenderer`.
+
+    Raises:
+        UsageError: there is no such model, or what it reads text with is missing.
+    """
+    return RenderedText(load_renderer(name, revision=revision, **overrides))
+
+
+def save(folder: str | Path, model: PreTrainedModel, encoder: InputEncoder | TextRenderer | None = None) -> None:
+    """Write a model (safetensors only) and its encoder or renderer, so that one folder is all that loading needs."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _quiet_transformers():
         model.save_pretrained(folder)
-    if renderer is not None:
-        renderer.save_pretrained(str(folder))
+    if encoder is not None:
+        encoder.save_pretrained(folder)
 
 
 def _hint(folder: Path) -> str:

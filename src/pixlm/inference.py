@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from pixlm import hub
-from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text, encoder_for
+from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.errors import UsageError
-from pixlm.models import PixelEncoder, PixelForPreTraining, PixelForTokenClassification, predicted_pixels, unpatchify
+from pixlm.models import PixelEncoder, PixelForPreTraining, predicted_pixels, unpatchify
+from pixlm.tasks import find_task
+from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
-from pixlm.tasks.word_labelling import label_words, usable_starts
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,25 @@ class PixelLM:
     def device(self) -> torch.device:
         return self.model.device
 
-    def predict(self, inputs: Sequence[list[str]], *, batch_size: int = 32) -> list[list[str | None]]:
-        """One label a word, for each list of words; None for words that did not fit.
+    def predict(self, inputs: Sequence[Any], *, batch_size: int = 32) -> list[dict[str, Any]]:
+        """What the model says of each input: the keys that a line of its task's predictions.jsonl has.
 
-        Raises UsageError if the model was not fine-tuned to label words.
+        inputs: what the task takes: texts or lists of words (pos), texts or pairs of texts ...
+        Raises UsageError if the model was not fine-tuned, or an input is of another kind.
         """
-        if not isinstance(self.model, PixelForTokenClassification):
+        task_name = getattr(self.model.config, "finetuning_task", None)
+        if task_name is None:
             raise UsageError(f"predict needs a fine-tuned model; this is {type(self.model).__name__}")
-        if isinstance(inputs, str) or any(isinstance(one, str) for one in inputs):
-            raise UsageError('this model labels words: give lists of words, such as [["a", "sentence"]]')
-        names = hub.labels_of(self.model.config)
-        results: list[list[str | None]] = []
-        for encoded, batch in self._batches(inputs, batch_size):
-            best = self.model(**batch).logits.argmax(-1).cpu().numpy()
-            for row, code in enumerate(encoded):
-                words = inputs[len(results)]
-                results.append(label_words(best[row], usable_starts(code, best.shape[1]), len(words), names))
-        return results
+        task = find_task(task_name).with_options(getattr(self.model.config, "task_options", None) or {})
+        if isinstance(inputs, str):
+            raise UsageError('predict takes a list of inputs, such as ["a text"]')
+        examples = [task.example(given, str(number)) for number, given in enumerate(inputs)]
+        if not examples:
+            return []
+        objective = task.objective(self.encoder, hub.labels_of(self.model.config))
+        rows, lengths = task.rows(examples, self.encoder)
+        evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
+        return [task.record(prediction) for prediction in task.finish(examples, evaluation.reduced)]
 
     def embed(self, inputs: Sequence[Text], *, batch_size: int = 32) -> NDArray[np.float32]:
         """One vector a text [texts, hidden size]: the mean of the last hidden states of its patches."""
@@ -168,6 +171,6 @@ def load(name: str, *, revision: str | None = None, device: str | None = None) -
     config = hub.load_config(name, revision=revision)
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
     where = device or hub.default_device()
-    encoder = encoder_for(config.model_type, hub.load_renderer(name, revision=revision))
+    encoder = hub.load_encoder(name, revision=revision)
     cast(torch.nn.Module, model).to(where)
     return PixelLM(model, encoder)

@@ -53,7 +53,7 @@ def test_what_must_be_named(pixlm, treebank, tmp_path):
         (("finetune", "pos", "--data", str(treebank), "--output", str(tmp_path / "o")), "no model given"),
         ((*POS, "--data", str(treebank)), "no output folder given"),
         ((*POS, "--output", str(tmp_path / "o")), "no train split given; name its file with --data.train"),
-        (("predict", "pos", "--model", "x"), "needs --data"),
+        (("predict", "pos", "--model", "pixel-nano"), "needs either --data FILE or --text"),
         (("evaluate", "pos"), "no model given"),
         (("reconstruct", "text"), "no model given"),
     ):

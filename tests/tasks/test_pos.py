@@ -10,8 +10,10 @@ import pytest
 from pixlm.data import conllu
 from pixlm.data.draw import Draw, Drawn
 from pixlm.data.encoders import RenderedText
+from pixlm.data.examples import WordExample
 from pixlm.rendering import TextRenderer
-from pixlm.tasks.word_labelling import IGNORE, POS, TaggedPrediction, TaggedSentence
+from pixlm.tasks.base import Prediction
+from pixlm.tasks.word_labelling import IGNORE, POS, WordPrediction
 
 TRAIN = (
     "--train.max-steps",
@@ -25,14 +27,14 @@ TRAIN = (
 )
 
 
-def prediction(index: int, labels: list[str] | None, given: list[str | None]) -> TaggedPrediction:
-    return TaggedPrediction(index, TaggedSentence(str(index), ["w"] * len(given), labels), given)
+def prediction(index: int, labels: list[str] | None, given: list[str | None]) -> WordPrediction:
+    return Prediction(WordExample(id=str(index), words=["w"] * len(given), labels=labels), given)
 
 
 def test_labels_stand_on_the_first_patch_of_each_word_that_fits():
     encoder = RenderedText(TextRenderer(max_seq_length=12))
     words = ["My", "cat", "loves", "oatmeal", "porridge", "."]
-    example = TaggedSentence("s", words, ["PRON", "NOUN", "VERB", "NOUN", "NOUN", "PUNCT"])
+    example = WordExample(id="s", words=words, labels=["PRON", "NOUN", "VERB", "NOUN", "NOUN", "PUNCT"])
     batch = POS.objective(encoder, conllu.UPOS).collate([Drawn(Draw(0, 0), example)])
     labels = batch["labels"][0].numpy()
     starts = np.flatnonzero(labels != IGNORE)
@@ -45,15 +47,17 @@ def test_labels_stand_on_the_first_patch_of_each_word_that_fits():
     assert batch["pixel_values"].shape == (1, 1, 16, 16 * 12)
 
 
-def test_accuracy_counts_words_with_a_prediction():
+def test_words_off_the_canvas_are_errors_unless_upstream_scores():
     predictions = [
         prediction(0, ["NOUN", "VERB", "NOUN"], ["NOUN", "NOUN", None]),
         prediction(1, ["NOUN"], ["NOUN"]),
         prediction(2, None, ["X"]),
     ]
-    assert POS.metrics(predictions) == {"accuracy": 2 / 3, "words": 3}
-    train = [TaggedSentence("t", ["a", "b", "c"], ["VERB", "VERB", "NOUN"])]
-    assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 3}
+    assert POS.metrics(predictions) == {"accuracy": 2 / 4, "words": 4}
+    upstream = POS.with_options({"scoring": "upstream", "unknown": 1})
+    assert upstream.metrics(predictions) == {"accuracy": 2 / 3, "words": 3}
+    train = [WordExample(id="t", words=["a", "b", "c"], labels=["VERB", "VERB", "NOUN"])]
+    assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 4}
     assert POS.metrics([prediction(0, None, [None])]) == {"words": 0}
 
 
@@ -80,7 +84,7 @@ def test_a_run_writes_scores_and_predictions_in_both_formats(run, treebank):
     written = conllu.read(run / "predictions.conllu")
     assert [s.upos for s in written] == [[tag or "_" for tag in row["predictions"]] for row in rows]
     right = sum(a == b for row in rows for a, b in zip(row["labels"], row["predictions"], strict=True) if b)
-    scored = sum(tag is not None for row in rows for tag in row["predictions"])
+    scored = sum(len(row["words"]) for row in rows)
     assert metrics["test"]["accuracy"] == pytest.approx(right / scored)
     assert metrics["test"]["lost"] == sum(tag is None for row in rows for tag in row["predictions"])
 
@@ -144,8 +148,11 @@ def test_load_predicts_the_same(run):
 
     rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     model = pixlm.load(str(run))
-    assert model.predict([row["words"] for row in rows], batch_size=32) == [row["predictions"] for row in rows]
-    with pytest.raises(pixlm.errors.UsageError, match="lists of words"):
-        model.predict(["a sentence"])
+    found = model.predict([row["words"] for row in rows], batch_size=32)
+    assert [one["predictions"] for one in found] == [row["predictions"] for row in rows]
+    assert model.predict(["a sentence"])[0]["words"] == ["a", "sentence"]
+    for wrong in ([["a", ""]], [7], [[]]):
+        with pytest.raises(pixlm.errors.UsageError, match="list of words"):
+            model.predict(wrong)
     with pytest.raises(pixlm.errors.UsageError, match="pretrained masked model"):
         model.reconstruct("a sentence")

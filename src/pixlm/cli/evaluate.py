@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixlm.cli.parse import parse, take_name
+from pixlm.cli.parse import parse, stored_options, take_name
 from pixlm.cli.report import print_results
 from pixlm.errors import UsageError
 from pixlm.tasks import TASKS, find_task
+from pixlm.tasks.base import TaskOptions
 from pixlm.training.config import DataConfig
 from pixlm.training.finetune import evaluate_model
 
@@ -27,13 +28,15 @@ class Evaluate:
     """Examples per forward pass."""
     data: DataConfig = field(default_factory=DataConfig)
     """Where the data is."""
+    task: TaskOptions = field(default_factory=TaskOptions)
+    """Choices about the task; not given: those of the model's training."""
 
 
 def main(arguments: list[str]) -> int:
     """Evaluate and print the scores."""
     name, rest = take_name("evaluate", arguments, "task", list(TASKS))
-    find_task(name)
-    args = parse(Evaluate, f"evaluate {name}", "Score a fine-tuned model on a split.", rest, default=Evaluate())
+    defaults = Evaluate(task=stored_options(find_task(name), rest))
+    args = parse(Evaluate, f"evaluate {name}", "Score a fine-tuned model on a split.", rest, default=defaults)
     if not args.model:
         raise UsageError("no model given; name the folder of a run with --model")
     if args.batch_size < 1:
@@ -41,6 +44,8 @@ def main(arguments: list[str]) -> int:
     if args.split not in ("train", "dev", "test"):
         raise UsageError(f"--split {args.split}: choose train, dev or test")
     output = Path(args.output).expanduser() if args.output else None
-    scores = evaluate_model(name, args.model, args.data, args.split, output, batch_size=args.batch_size)
-    print_results({args.split: scores}, args.output)
+    results = evaluate_model(
+        name, args.model, args.data, args.split, output, options=args.task, batch_size=args.batch_size
+    )
+    print_results(results, args.output)
     return 0

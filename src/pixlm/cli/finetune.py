@@ -12,7 +12,8 @@ from pixlm.training.finetune import finetune
 def main(arguments: list[str]) -> int:
     """Fine-tune and print the scores."""
     name, rest = take_name("finetune", arguments, "task", list(TASKS))
-    recipe = find_task(name).recipe
-    config = parse_run(FinetuneConfig, f"finetune {name}", f"Fine-tune a model on the task {name}.", rest, recipe)
+    task = find_task(name)
+    defaults = FinetuneConfig(task=task.options)
+    config = parse_run(defaults, f"finetune {name}", f"Fine-tune a model on the task {name}.", rest, task.recipe)
     print_results(finetune(name, config), config.output)
     return 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import tyro
 
 from pixlm.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixlm.tasks.base import Task, TaskOptions
 
 Config = TypeVar("Config")
 
@@ -22,21 +25,21 @@ def parse(
 
 
 def parse_run(
-    kind: type[Any], verb: str, description: str, arguments: list[str], recipe: Mapping[str, Any] | None = None
-) -> Any:
-    """A training run's configuration: defaults, then ``recipe``, then ``--config FILE``, then flags.
+    defaults: Config, verb: str, description: str, arguments: list[str], recipe: Mapping[str, Any] | None = None
+) -> Config:
+    """A training run's configuration: ``defaults``, then ``recipe``, then ``--config FILE``, then flags.
 
     Raises UsageError for a file that cannot be read or does not fit, and where no model is named.
     """
     from pixlm.training.config import from_dict, from_yaml
 
     rest, path = _take(arguments, "--config")
-    base = from_dict(dict(recipe or {}), kind(), f"recipe of {verb}")
+    base = from_dict(dict(recipe or {}), defaults, f"recipe of {verb}")
     if path is not None:
         base = from_yaml(Path(path).expanduser(), base, verb)
     text = f"{description}\n\n--config FILE reads settings from a YAML file; flags win over it."
-    config = parse(kind, verb, text, rest, default=base)
-    if not config.model:
+    config = parse(type(base), verb, text, rest, default=base)
+    if not getattr(config, "model", None):
         raise UsageError("no model given; name a folder, a hub id or an architecture with --model")
     return config
 
@@ -56,6 +59,16 @@ def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
         else:
             rest.append(argument)
     return rest, value
+
+
+def stored_options(task: Task[Any], arguments: list[str]) -> TaskOptions:
+    """The options that the model named by ``--model`` was trained with; the task's own where there are none."""
+    from pixlm import hub
+
+    _, name = _take(arguments, "--model")
+    if name is None:
+        return task.options
+    return task.with_options(getattr(hub.load_config(name), "task_options", None) or {}).options
 
 
 def take_name(verb: str, arguments: list[str], what: str, known: list[str]) -> tuple[str, list[str]]:

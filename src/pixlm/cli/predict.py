@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixlm.cli.parse import parse, take_name
+from pixlm.cli.parse import parse, stored_options, take_name
 from pixlm.errors import UsageError
 from pixlm.tasks import TASKS, find_task
+from pixlm.tasks.base import TaskOptions
 from pixlm.training.finetune import predict
 
 
 @dataclass
 class Predict:
-    """Label a file with a fine-tuned model."""
+    """Label a file or texts with a fine-tuned model."""
 
     model: str = ""
     """Folder of a run, or hub id."""
     data: str = ""
     """File in the task's format; its labels, if it has any, are not looked at."""
-    output: str = ""
-    """Folder for predictions.jsonl and the task's native format."""
+    text: tuple[str, ...] = ()
+    """Texts to label, instead of a file."""
+    output: str | None = None
+    """Folder for predictions.jsonl and the task's native format; not needed for --text, whose results are printed."""
     batch_size: int = 32
     """Examples per forward pass."""
+    task: TaskOptions = field(default_factory=TaskOptions)
+    """Choices about the task; not given: those of the model's training."""
 
 
 def main(arguments: list[str]) -> int:
     """Predict and name the files written."""
     name, rest = take_name("predict", arguments, "task", list(TASKS))
-    find_task(name)
-    args = parse(Predict, f"predict {name}", "Label a file with a fine-tuned model.", rest, default=Predict())
-    for flag in ("model", "data", "output"):
-        if not getattr(args, flag):
-            raise UsageError(f"pixlm predict needs --{flag}; see pixlm predict {name} --help")
+    defaults = Predict(task=stored_options(find_task(name), rest))
+    args = parse(Predict, f"predict {name}", "Label a file or texts with a fine-tuned model.", rest, default=defaults)
+    if not args.model:
+        raise UsageError(f"pixlm predict needs --model; see pixlm predict {name} --help")
+    if bool(args.data) == bool(args.text):
+        raise UsageError(f"pixlm predict needs either --data FILE or --text TEXT; see pixlm predict {name} --help")
+    if args.data and not args.output:
+        raise UsageError(f"pixlm predict needs --output; see pixlm predict {name} --help")
     if args.batch_size < 1:
         raise UsageError(f"--batch-size {args.batch_size}: must be 1 or more")
-    output = Path(args.output).expanduser()
-    for path in predict(name, args.model, Path(args.data).expanduser(), output, batch_size=args.batch_size):
+    given = Path(args.data).expanduser() if args.data else args.text
+    output = Path(args.output).expanduser() if args.output else None
+    records, written = predict(name, args.model, given, output, options=args.task, batch_size=args.batch_size)
+    if output is None:
+        for record in records:
+            print(json.dumps(record, ensure_ascii=False))
+    for path in written:
         print(path)
     return 0

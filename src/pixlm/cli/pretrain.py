@@ -10,6 +10,6 @@ from pixlm.training.pretrain import pretrain
 
 def main(arguments: list[str]) -> int:
     """Pretrain and print the scores."""
-    config = parse_run(PretrainConfig, "pretrain", "Pretrain a masked model on plain text files.", arguments)
+    config = parse_run(PretrainConfig(), "pretrain", "Pretrain a masked model on plain text files.", arguments)
     print_results(pretrain(config), config.output)
     return 0

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Encoded:
     word_starts: the first unit of each word that fitted, plus the unit after the last one (word lists only).
     offsets: (start, end) in code points per unit, half-open, (0, 0) at separators (when asked for).
     lost: words (word lists) or characters (texts) that did not fit.
+    parts: (first unit, unit after the last) of each text of a pair (windows only).
     """
 
     units: dict[str, np.ndarray]
@@ -36,16 +38,40 @@ class Encoded:
     word_starts: Sequence[int] | None
     offsets: Sequence[tuple[int, int]] | None
     lost: int
+    parts: Sequence[tuple[int, int]] = ()
 
 
 class InputEncoder(ABC):
-    """Text to units to padded batches, for one model family."""
+    """Text to units to padded batches, for one model family.
+
+    max_length: units of the longest sequence; uncovered: characters met in measuring that no font of the encoder has.
+    """
 
     max_length: int
+    uncovered: Set[str] = frozenset()
 
     @abstractmethod
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
         """Encode one text; ``offsets`` asks for the mapping back to characters."""
+
+    @abstractmethod
+    def windows(self, pair: tuple[str, str], *, stride: int, first_max_length: int | None) -> list[Encoded]:
+        """A pair as one or more sequences, with offsets and parts: each holds all of the first text (cut to
+        ``first_max_length`` units), and a stretch of the second that begins ``stride`` units before the last one's end.
+        """
+
+    @abstractmethod
+    def null_position(self, width: int) -> int:
+        """Where a span's logits of a batch of ``width`` units speak of the class token: "no answer here"."""
+
+    @abstractmethod
+    def check_model(self, config: Any, name: str) -> None:
+        """Raise a UsageError where this encoder's sequences do not fit the model called ``name``."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> dict[str, Any]:
+        """What the units of a text depend on, besides the text: plain values, for model cards and cache keys."""
 
     @abstractmethod
     def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
@@ -67,15 +93,16 @@ class InputEncoder(ABC):
 class RenderedText(InputEncoder):
     """Text drawn to patches by a :class:`~pixlm.TextRenderer`.
 
-    ``uncovered`` collects the measured characters that no font of the renderer has.
     Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width].
     """
+
+    uncovered: set[str]
 
     def __init__(self, renderer: TextRenderer):
         self.renderer = renderer
         self.max_length = renderer.max_seq_length
         self._advances: dict[str, int] = {}
-        self.uncovered: set[str] = set()
+        self.uncovered = set()
 
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
         rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
@@ -86,6 +113,48 @@ class RenderedText(InputEncoder):
             offsets=rendered.offset_mapping,
             lost=_lost(rendered),
         )
+
+    def windows(self, pair: tuple[str, str], *, stride: int, first_max_length: int | None) -> list[Encoded]:
+        first = self.renderer.render(
+            pair,
+            padding=False,
+            return_offset_mapping=True,
+            return_overflowing_patches=True,
+            stride=stride,
+            text_a_max_length=first_max_length,
+        )
+        return [self._window(rendered) for rendered in (first, *(first.overflowing or ()))]
+
+    def _window(self, rendered: Rendered) -> Encoded:
+        middle, end = rendered.sep_patches
+        return Encoded(
+            units={"pixel_values": rendered.pixel_values},
+            length=min(rendered.num_text_patches + 1, self.max_length),
+            word_starts=None,
+            offsets=rendered.offset_mapping,
+            lost=_lost(rendered),
+            parts=((0, middle), (middle + 1, end)),
+        )
+
+    def null_position(self, width: int) -> int:
+        return width  # PIXEL's head moves the class token behind the patches
+
+    def check_model(self, config: Any, name: str) -> None:
+        renderer = self.renderer
+        if renderer.pixels_per_patch != config.patch_size:
+            raise UsageError(
+                f"{name} reads patches of {config.patch_size} pixels, but the renderer draws "
+                f"{renderer.pixels_per_patch}"
+            )
+        if renderer.max_seq_length > config.num_patches and config.extend_positions is None:
+            raise UsageError(
+                f"--render.max-seq-length {renderer.max_seq_length} is more than the {config.num_patches} positions "
+                f"of {name}; use at most {config.num_patches}"
+            )
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        return dict(self.renderer.fingerprint)
 
     def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
         side = self.renderer.pixels_per_patch
@@ -126,10 +195,3 @@ class RenderedText(InputEncoder):
 
 def _lost(rendered: Rendered) -> int:
     return rendered.lost if isinstance(rendered.lost, int) else len(rendered.lost)
-
-
-def encoder_for(model_type: str, renderer: TextRenderer) -> InputEncoder:
-    """The encoder for a model's ``config.model_type``."""
-    if model_type == "pixel":
-        return RenderedText(renderer)
-    raise UsageError(f"no text encoder for models of type {model_type!r}; there is one for type 'pixel'")

@@ -1,90 +1,137 @@
-"""The seam between a data set and everything else: what an example is, and what is learnt from it."""
+"""The seam between a data set and everything else: what an example is, and what is learnt from it.
+
+The way of an example: ``read`` -> ``rows`` -> the objective's ``collate``, ``loss`` and ``reduce`` -> ``finish`` ->
+``metrics`` and ``write``. A row is what the model sees at once: the example itself, or one window of it.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, cast
 
 import numpy as np
-from transformers import PreTrainedModel
 
+from pixlm import files
 from pixlm.data.encoders import InputEncoder, Text
+from pixlm.data.examples import Example
 from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
-from pixlm.tasks.objective import Batch, Objective
+from pixlm.models.heads import Head
+from pixlm.tasks.objective import Objective, Reduced
 
-Example = TypeVar("Example")
-Prediction = TypeVar("Prediction")
+E = TypeVar("E", bound=Example)
 
 
-class Task(ABC, Generic[Example, Prediction]):
-    """The schema of an example, its labels, the head per model family, predictions, metrics and writers.
+@dataclass
+class TaskOptions:
+    """What a run may choose about its task; stored with the model. Families add their own."""
 
-    name: on the command line; naming: how the files of the splits are named; metric: the key of :meth:`metrics` that
-    picks the best checkpoint (higher is better); heads: model class by ``config.model_type``; recipe: settings of a
-    fine-tuning run where they differ from the general defaults (the published recipe).
+    scoring: Literal["all", "upstream"] = "all"
+    """Words off the canvas: all counts them as errors; upstream leaves them out, as PIXEL's scripts did."""
+
+
+@dataclass(frozen=True)
+class Prediction(Generic[E]):
+    """What a model says of an example; ``value`` is the task's own."""
+
+    example: E
+    value: Any
+
+
+class Task(ABC, Generic[E]):
+    """The schema of an example, its labels, its head, predictions, metrics and writers.
+
+    name: on the command line; naming: how the files of the splits are named; head: what the model puts out; metric:
+    the key of :meth:`metrics` that picks the best checkpoint (higher is better); recipe: settings of a fine-tuning run
+    where they differ from the general defaults (the published recipe); options: see :class:`TaskOptions`.
+
+    Subclasses are dataclasses, so that :meth:`with_options` can copy them.
     """
 
     name: str
     naming: Naming
+    head: Head
     metric: str
-    heads: Mapping[str, type[PreTrainedModel]]
     recipe: Mapping[str, Any]
+    options: TaskOptions
 
     @abstractmethod
-    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[Example]:
+    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[E]:
         """Read one split; with ``labelled=False`` labels may be missing and are not checked."""
 
     @abstractmethod
-    def text(self, example: Example) -> Text:
+    def example(self, given: Any, id: str) -> E:
+        """An example without labels from what a Python caller has; UsageError says what is wanted."""
+
+    @abstractmethod
+    def text(self, example: E) -> Text:
         """What the encoder is given."""
 
     @abstractmethod
-    def labels(self, examples: Sequence[Example]) -> list[str]:
-        """The label inventory, in the order of the classifier's outputs; ``examples`` is the train split."""
+    def labels(self, examples: Sequence[E]) -> list[str]:
+        """The label inventory, in the order of the classifier's outputs; ``examples`` is the train split.
+
+        Empty where there are no labels (spans, numbers).
+        """
 
     @abstractmethod
     def objective(self, encoder: InputEncoder, labels: Sequence[str]) -> Objective:
-        """Collator and loss for these labels."""
+        """Collator, loss and reduction for these labels."""
 
     @abstractmethod
-    def reduce(self, outputs: Any, batch: Batch, labels: Sequence[str]) -> list[Prediction]:
-        """Typed predictions of one batch, in row order; nothing of the size of the logits is kept."""
+    def metrics(self, predictions: Sequence[Prediction[E]]) -> dict[str, float]:
+        """Scores (fractions in 0..1) and counts; examples without labels are left out."""
 
     @abstractmethod
-    def metrics(self, predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Scores of a split (fractions in 0..1), and counts; predictions without labels are left out."""
+    def record(self, prediction: Prediction[E]) -> dict[str, Any]:
+        """One line of predictions.jsonl, without its ``id``."""
 
-    @abstractmethod
-    def write(self, predictions: Sequence[Prediction], folder: Path, stem: str) -> list[Path]:
-        """Write ``stem``.jsonl and the task's own format; returns the files."""
+    def rows(self, examples: Sequence[E], encoder: InputEncoder) -> tuple[Sequence[Any], np.ndarray]:
+        """(rows, expected units of each row): what the model sees at once. Default: a row an example."""
+        return examples, np.array([encoder.measure(self.text(example)) for example in examples], np.float32)
 
-    def baseline(self, train: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Scores of always giving the most frequent label of ``train``: what any model has to beat."""
+    def finish(self, examples: Sequence[E], reduced: Sequence[Reduced]) -> list[Prediction[E]]:
+        """Predictions of examples from those of their rows. Default: a row an example."""
+        return [Prediction(examples[row.index], row.value) for row in reduced]
+
+    def baseline(self, train: Sequence[E], predictions: Sequence[Prediction[E]]) -> dict[str, float]:
+        """Scores of trivial guesses learnt from ``train``: what any model has to beat."""
         return {}
 
-    def head(self, model_type: str) -> type[PreTrainedModel]:
-        """The model class for models of ``model_type``."""
-        try:
-            return self.heads[model_type]
-        except KeyError:
-            known = ", ".join(self.heads)
-            raise UsageError(
-                f"task {self.name} has no head for models of type {model_type!r}; it has: {known}"
-            ) from None
+    def write(self, predictions: Sequence[Prediction[E]], folder: Path, stem: str) -> list[Path]:
+        """Write ``stem``.jsonl, and files of the task's own format beside it; returns the files."""
+        listed = folder / f"{stem}.jsonl"
+        lines = (
+            json.dumps({"id": prediction.example.id, **self.record(prediction)}, ensure_ascii=False)
+            for prediction in predictions
+        )
+        files.write_text(listed, "".join(line + "\n" for line in lines))
+        return [listed]
 
     def config_for(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Configuration entries of a model with these labels."""
+        """Configuration entries of a model for this task with these labels."""
         names = dict(enumerate(labels))
-        return {
+        entries = {
             "num_labels": len(names),
             "id2label": names,
             "label2id": {name: i for i, name in names.items()},
+        }
+        return {
+            **(entries if labels else {}),
             "finetuning_task": self.name,
+            "task_options": dataclasses.asdict(cast(Any, self.options)),
         }
 
-    def lengths(self, examples: Sequence[Example], encoder: InputEncoder) -> np.ndarray:
-        """Expected units of each example, for sorting into batches."""
-        return np.array([encoder.measure(self.text(example)) for example in examples], np.float32)
+    def with_options(self, options: TaskOptions | Mapping[str, Any]) -> Self:
+        """This task with other options; a mapping (as stored in a model) changes those that it names and has."""
+        if isinstance(options, Mapping):
+            known = {item.name for item in dataclasses.fields(self.options)}
+            options = dataclasses.replace(self.options, **{k: v for k, v in options.items() if k in known})
+        if type(options) is not type(self.options):
+            raise UsageError(f"task {self.name}: options are {type(self.options).__name__}")
+        return cast(Self, dataclasses.replace(cast(Any, self), options=options))

@@ -12,20 +12,18 @@ from torch.utils.data import DataLoader
 
 from pixlm.data.draw import DrawnDataset
 from pixlm.data.sampler import SequentialBatchSampler
-from pixlm.tasks.objective import Batch, Loss, Objective
-
-Reduce = Callable[[Any, Batch], list[Any]]
+from pixlm.tasks.objective import Batch, Loss, Objective, Reduced
 
 
 @dataclass
 class Evaluation:
     """loss: mean over what the objective counts, None if nothing was countable; lost: words or characters that did not
-    fit; predictions: in the split's order."""
+    fit; reduced: what is kept of each row, in the split's order."""
 
     examples: int
     loss: float | None
     lost: int
-    predictions: list[Any] = field(repr=False)
+    reduced: list[Reduced] = field(repr=False)
 
     @property
     def scores(self) -> dict[str, float]:
@@ -47,7 +45,6 @@ def evaluate(
     examples: Sequence[Any],
     lengths: np.ndarray,
     *,
-    reduce: Reduce | None = None,
     batch_size: int = 32,
     workers: int = 0,
     on_batch: Callable[[int], None] | None = None,
@@ -71,7 +68,8 @@ def evaluate(
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    total, count, lost, predictions = 0.0, 0, 0, []
+    total, count, lost = 0.0, 0, 0
+    reduced: list[Reduced] = []
     with torch.inference_mode():
         for cpu_batch in loader:
             batch = to_device(cpu_batch, device)
@@ -79,15 +77,14 @@ def evaluate(
             lost += batch["lost"]
             if int(loss.count):
                 total, count = total + float(loss.sum), count + int(loss.count)
-            if reduce is not None:
-                predictions += reduce(loss.outputs, batch)
+            reduced += objective.reduce(loss.outputs, batch)
             if on_batch is not None:
                 on_batch(len(batch["drawn"]))
     model.train(was_training)
     if world > 1:
         shares: list[Any] = [None] * world
-        torch.distributed.all_gather_object(shares, (total, count, lost, predictions))
+        torch.distributed.all_gather_object(shares, (total, count, lost, reduced))
         total, count, lost = (sum(share[i] for share in shares) for i in range(3))
-        predictions = [prediction for share in shares for prediction in share[3]]
-    predictions.sort(key=lambda prediction: prediction.index)
-    return Evaluation(len(examples), total / count if count else None, lost, predictions)
+        reduced = [row for share in shares for row in share[3]]
+    reduced.sort(key=lambda row: row.index)
+    return Evaluation(len(examples), total / count if count else None, lost, reduced)

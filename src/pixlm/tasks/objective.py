@@ -18,7 +18,7 @@ from pixlm.data.draw import Drawn
 
 Batch = dict[str, Any]
 """Tensors by name; among them ``"count"`` (0-dimensional, int64), what the loss is divided by. Besides them
-``"drawn"``, the examples behind the rows, and ``"lost"``, how many words or characters of them did not fit."""
+``"drawn"``, the rows as they were drawn, and ``"lost"``, how many words or characters of them did not fit."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,16 @@ class Loss:
     outputs: Any
 
 
+@dataclass(frozen=True)
+class Reduced:
+    """What is kept of one row's outputs: ``index`` is the row's place in its split, ``value`` the task's own."""
+
+    index: int
+    value: Any
+
+
 class Objective(ABC):
-    """A collator and a loss."""
+    """A collator, a loss, and what is kept of a batch's outputs."""
 
     @abstractmethod
     def collate(self, drawn: Sequence[Drawn]) -> Batch:
@@ -40,6 +48,10 @@ class Objective(ABC):
     @abstractmethod
     def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
         """Run the model on a batch that is on the model's device."""
+
+    def reduce(self, outputs: Any, batch: Batch) -> list[Reduced]:
+        """Predictions of a batch; logits are never gathered for a whole split. Default: none."""
+        return []
 
 
 def to_tensors(arrays: dict[str, Any]) -> Batch:

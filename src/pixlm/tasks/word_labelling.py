@@ -1,53 +1,37 @@
 """Tasks that give every word a label: part-of-speech tagging.
 
-A word is labelled at its first unit (patch); every other unit has no label. Words that do not fit on the canvas get no
-prediction; they are not counted as wrong, but counted as ``lost``.
+A word is labelled at its first unit (patch, token); every other unit has no label. Words that do not fit on the canvas
+get no prediction.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from pixlm import files
 from pixlm.data import conllu
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import Encoded, InputEncoder
+from pixlm.data.examples import WordExample
 from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
-from pixlm.models import PixelForTokenClassification, label_loss
-from pixlm.tasks.base import Task
-from pixlm.tasks.objective import Batch, Loss, Objective, to_tensors
+from pixlm.models import label_loss
+from pixlm.models.heads import Head
+from pixlm.tasks.base import Prediction, Task, TaskOptions
+from pixlm.tasks.objective import Batch, Loss, Objective, Reduced, to_tensors
 
 IGNORE = -100
 """The label of units that are no first unit of a word; the loss leaves it out."""
 
-
-@dataclass(frozen=True)
-class TaggedSentence:
-    """An example: ``words`` and, if known, one label a word; ``source`` is the reader's own object."""
-
-    id: str
-    words: list[str]
-    labels: list[str] | None
-    source: Any = None
-
-
-@dataclass(frozen=True)
-class TaggedPrediction:
-    """index: place of the example in its split; predictions: None for words that were lost."""
-
-    index: int
-    example: TaggedSentence
-    predictions: list[str | None]
+WordPrediction = Prediction[WordExample]
+"""``value``: a label a word, None for words that were lost."""
 
 
 class WordLabelObjective(Objective):
@@ -55,6 +39,7 @@ class WordLabelObjective(Objective):
 
     def __init__(self, encoder: InputEncoder, labels: Sequence[str]):
         self.encoder = encoder
+        self.labels = list(labels)
         self.label_ids = {label: i for i, label in enumerate(labels)}
 
     def collate(self, drawn: Sequence[Drawn]) -> Batch:
@@ -67,23 +52,46 @@ class WordLabelObjective(Objective):
             starts.append(usable_starts(code, width))
             if one.example.labels is not None:
                 for start, label in zip(starts[-1], one.example.labels, strict=False):
-                    labels[row, start] = self.label_ids[label]
-        batch = to_tensors({**arrays, "labels": labels})
+                    labels[row, start] = self._label_id(label, one.example)
+        batch = to_tensors(arrays)
         lost = sum(len(one.example.words) - len(found) for one, found in zip(drawn, starts, strict=True))
-        count = (batch["labels"] != IGNORE).sum()
-        return {**batch, "count": count, "lost": lost, "word_starts": starts, "drawn": list(drawn)}
+        return {
+            **batch,
+            "inputs": tuple(batch),
+            "labels": torch.from_numpy(labels),
+            "count": torch.tensor(int((labels != IGNORE).sum())),
+            "lost": lost,
+            "word_starts": starts,
+            "drawn": list(drawn),
+        }
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> Loss:
-        outputs = model(pixel_values=batch["pixel_values"], attention_mask=batch["attention_mask"])
+        outputs = model(**{name: batch[name] for name in batch["inputs"]})
         return Loss(*label_loss(outputs.logits, batch["labels"]), outputs)
 
+    def reduce(self, outputs: Any, batch: Batch) -> list[Reduced]:
+        best = outputs.logits.argmax(-1).cpu().numpy()
+        reduced = []
+        for row, one in enumerate(batch["drawn"]):
+            given: list[str | None] = [self.labels[best[row, start]] for start in batch["word_starts"][row]]
+            reduced.append(Reduced(one.draw.index, given + [None] * (len(one.example.words) - len(given))))
+        return reduced
 
-Reader = Callable[[Path, bool], list[TaggedSentence]]
-Writer = Callable[[Sequence[TaggedPrediction], Path], None]
+    def _label_id(self, label: str, example: WordExample) -> int:
+        try:
+            return self.label_ids[label]
+        except KeyError:
+            raise UsageError(
+                f"{example.where or example.id}: label {label!r} is not among the model's: {', '.join(self.labels)}"
+            ) from None
+
+
+Reader = Callable[[Path, bool], list[WordExample]]
+Writer = Callable[[Sequence[WordPrediction], Path], None]
 
 
 @dataclass(frozen=True)
-class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
+class WordLabelling(Task[WordExample]):
     """A data set of labelled words, declared by its reader, its label inventory and its writer.
 
     reader(path, labelled) reads one file; inventory: the labels, or None to collect those of the train split;
@@ -98,18 +106,23 @@ class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
     suffix: str
     recipe: Mapping[str, Any]
     metric: str = "accuracy"
+    head: Head = Head.TOKEN_CLASSIFICATION
+    options: TaskOptions = field(default_factory=TaskOptions)
 
-    @property
-    def heads(self) -> Mapping[str, type[PreTrainedModel]]:  # type: ignore[override]
-        return {"pixel": PixelForTokenClassification}
-
-    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[TaggedSentence]:
+    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[WordExample]:
         return [sentence for path in paths for sentence in self.reader(path, labelled)]
 
-    def text(self, example: TaggedSentence) -> list[str]:
+    def example(self, given: Any, id: str) -> WordExample:
+        words = given.split() if isinstance(given, str) else given
+        listed = isinstance(words, list | tuple) and words
+        if not listed or not all(isinstance(word, str) and word for word in words):
+            raise UsageError(f"{self.name} labels words: give a list of words, or a text with spaces, not {given!r}")
+        return WordExample(id=id, words=list(words))
+
+    def text(self, example: WordExample) -> list[str]:
         return example.words
 
-    def labels(self, examples: Sequence[TaggedSentence]) -> list[str]:
+    def labels(self, examples: Sequence[WordExample]) -> list[str]:
         if self.inventory is not None:
             return list(self.inventory)
         return sorted({label for example in examples for label in example.labels or ()})
@@ -117,45 +130,38 @@ class WordLabelling(Task[TaggedSentence, TaggedPrediction]):
     def objective(self, encoder: InputEncoder, labels: Sequence[str]) -> WordLabelObjective:
         return WordLabelObjective(encoder, labels)
 
-    def reduce(self, outputs: Any, batch: Batch, labels: Sequence[str]) -> list[TaggedPrediction]:
-        best = outputs.logits.argmax(-1).cpu().numpy()
-        predictions = []
-        for row, one in enumerate(batch["drawn"]):
-            given = label_words(best[row], batch["word_starts"][row], len(one.example.words), labels)
-            predictions.append(TaggedPrediction(one.draw.index, one.example, given))
-        return predictions
-
-    def metrics(self, predictions: Sequence[TaggedPrediction]) -> dict[str, float]:
-        pairs = _scored(predictions)
+    def metrics(self, predictions: Sequence[WordPrediction]) -> dict[str, float]:
+        pairs = self._scored(predictions)
         right = sum(gold == given for gold, given in pairs)
         scores = {"accuracy": right / len(pairs)} if pairs else {}
         return {**scores, "words": len(pairs)}
 
-    def baseline(self, train: Sequence[TaggedSentence], predictions: Sequence[TaggedPrediction]) -> dict[str, float]:
+    def baseline(self, train: Sequence[WordExample], predictions: Sequence[WordPrediction]) -> dict[str, float]:
         counts = Counter(label for example in train for label in example.labels or ())
-        pairs = _scored(predictions)
+        pairs = self._scored(predictions)
         if not counts or not pairs:
             return {}
         most = max(sorted(counts), key=counts.__getitem__)
         return {"majority_accuracy": sum(gold == most for gold, _ in pairs) / len(pairs)}
 
-    def write(self, predictions: Sequence[TaggedPrediction], folder: Path, stem: str) -> list[Path]:
-        lines = (
-            json.dumps(
-                {
-                    "id": p.example.id,
-                    "words": p.example.words,
-                    "labels": p.example.labels,
-                    "predictions": p.predictions,
-                },
-                ensure_ascii=False,
-            )
-            for p in predictions
-        )
-        listed, native = folder / f"{stem}.jsonl", folder / f"{stem}{self.suffix}"
-        files.write_text(listed, "".join(line + "\n" for line in lines))
+    def record(self, prediction: WordPrediction) -> dict[str, Any]:
+        example = prediction.example
+        return {"words": example.words, "labels": example.labels, "predictions": prediction.value}
+
+    def write(self, predictions: Sequence[WordPrediction], folder: Path, stem: str) -> list[Path]:
+        listed = super().write(predictions, folder, stem)
+        native = folder / f"{stem}{self.suffix}"
         self.writer(predictions, native)
-        return [listed, native]
+        return [*listed, native]
+
+    def _scored(self, predictions: Sequence[WordPrediction]) -> list[tuple[str, str | None]]:
+        """(label, prediction) of every word that counts."""
+        return [
+            (gold, given)
+            for prediction in predictions
+            for gold, given in zip(prediction.example.labels or (), prediction.value, strict=False)
+            if given is not None or self.options.scoring == "all"
+        ]
 
 
 def usable_starts(code: Encoded, width: int) -> list[int]:
@@ -168,23 +174,7 @@ def usable_starts(code: Encoded, width: int) -> list[int]:
     return [start for start in code.word_starts[:-1] if start < min(width, code.length - 1)]
 
 
-def label_words(best: np.ndarray, starts: Sequence[int], words: int, labels: Sequence[str]) -> list[str | None]:
-    """The label at each word's first unit, then None for the words that did not fit; ``best``: label id per unit."""
-    given: list[str | None] = [labels[best[start]] for start in starts]
-    return given + [None] * (words - len(given))
-
-
-def _scored(predictions: Sequence[TaggedPrediction]) -> list[tuple[str, str]]:
-    """(label, prediction) of every word that has both."""
-    return [
-        (gold, given)
-        for prediction in predictions
-        for gold, given in zip(prediction.example.labels or (), prediction.predictions, strict=False)
-        if given is not None
-    ]
-
-
-def _read_upos(path: Path, labelled: bool) -> list[TaggedSentence]:
+def _read_upos(path: Path, labelled: bool) -> list[WordExample]:
     known = set(conllu.UPOS)
     examples = []
     for sentence in conllu.read(path):
@@ -195,12 +185,14 @@ def _read_upos(path: Path, labelled: bool) -> list[TaggedSentence]:
                         f"{path}, line {line}: unknown part of speech {tag!r} in column 4; "
                         f"universal tags are {', '.join(conllu.UPOS)}"
                     )
-        examples.append(TaggedSentence(sentence.id, sentence.words, sentence.upos if labelled else None, sentence))
+        labels = sentence.upos if labelled else None
+        where = f"{path}, line {sentence.lines[0]}"
+        examples.append(WordExample(id=sentence.id, where=where, words=sentence.words, labels=labels, source=sentence))
     return examples
 
 
-def _write_upos(predictions: Sequence[TaggedPrediction], path: Path) -> None:
-    files.write_text(path, "".join(conllu.with_upos(p.example.source, p.predictions) for p in predictions))
+def _write_upos(predictions: Sequence[WordPrediction], path: Path) -> None:
+    files.write_text(path, "".join(conllu.with_upos(p.example.source, p.value) for p in predictions))
 
 
 POS = WordLabelling(

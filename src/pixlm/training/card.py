@@ -9,7 +9,7 @@ import yaml
 
 import pixlm
 from pixlm import files
-from pixlm.rendering import TextRenderer
+from pixlm.data.encoders import InputEncoder
 from pixlm.training.config import RunConfig, to_yaml
 
 
@@ -17,7 +17,7 @@ def write_card(
     folder: Path,
     config: RunConfig,
     command: str,
-    renderer: TextRenderer,
+    encoder: InputEncoder,
     results: Mapping[str, Mapping[str, float]],
     sources: Mapping[str, tuple[Path, ...]],
 ) -> None:
@@ -61,10 +61,10 @@ def write_card(
         lines += ["No dev or test split was given."]
     lines += [
         "",
-        "## Renderer",
+        "## Text encoder",
         "",
         "```yaml",
-        yaml.safe_dump(renderer.fingerprint, sort_keys=True).rstrip(),
+        yaml.safe_dump(encoder.fingerprint, sort_keys=True).rstrip(),
         "```",
         "",
     ]

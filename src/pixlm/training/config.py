@@ -17,6 +17,7 @@ import tyro
 import yaml
 
 from pixlm.errors import UsageError
+from pixlm.tasks.base import TaskOptions
 
 Config = TypeVar("Config")
 
@@ -158,6 +159,8 @@ class RunConfig:
 class FinetuneConfig(RunConfig):
     """Fine-tune a model on a task."""
 
+    task: TaskOptions = field(default_factory=TaskOptions)
+    """Choices about the task."""
     data: DataConfig = field(default_factory=DataConfig)
     """Where the data is."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,17 +10,16 @@ import torch
 
 from pixlm import files, hub
 from pixlm.data import splits
-from pixlm.data.encoders import encoder_for
 from pixlm.errors import UsageError
+from pixlm.models.heads import head_class
 from pixlm.tasks import find_task
-from pixlm.tasks.base import Task
+from pixlm.tasks.base import Prediction, Task, TaskOptions
 from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.training.card import write_card
 from pixlm.training.config import DataConfig, FinetuneConfig
 from pixlm.training.launch import (
     Split,
     begin,
-    check_length,
     is_main_process,
     make_plan,
     process_group,
@@ -31,32 +29,39 @@ from pixlm.training.launch import (
 )
 from pixlm.training.output import METRICS, RUN
 
+Results = dict[str, dict[str, float]]
+"""Scores by split, and by group of a split ("test-hi") where it has several."""
+
 
 @process_group()
-def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, float]]:
+def finetune(task_name: str, config: FinetuneConfig) -> Results:
     """Fine-tune a model on a task; writes the output folder and returns what is in its metrics.json.
 
     Raises UsageError for bad input, RunError for an interrupted or failed run.
     """
-    task = find_task(task_name)
+    task = find_task(task_name).with_options(config.task)
     data = sources(task, config.data)
     examples = {"train": task.read(splits.require(data, "train"))}
-    for split in ("dev", "test"):
-        if data.get(split):
-            examples[split] = task.read(data.get(split))
+    for name in ("dev", "test"):
+        if data.get(name):
+            examples[name] = task.read(data.get(name))
     labels = task.labels(examples["train"])
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
-    renderer = hub.load_renderer(config.model, **config.render.overrides())
-    check_length(model_config, renderer, config.model)
-    encoder = encoder_for(model_config.model_type, renderer)
-    plan = make_plan(config.train, len(examples["train"]))
-    parts = {name: Split(rows, task.lengths(rows, encoder)) for name, rows in examples.items()}
+    model_class = head_class(model_config.model_type, task.head)
+    encoder = hub.load_encoder(config.model, **config.render.overrides())
+    encoder.check_model(model_config, config.model)
+    parts = {name: Split(*task.rows(given, encoder)) for name, given in examples.items()}
+    plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, f"finetune {task.name}", data)
-    report_data(data, {name: len(rows) for name, rows in examples.items()}, encoder)
-    model = hub.load_model(config.model, task.head(model_config.model_type), config=model_config)
+    report_data(data, {name: len(given) for name, given in examples.items()}, encoder)
+    model = hub.load_model(config.model, model_class, config=model_config)
     objective = task.objective(encoder, labels)
-    reduce = functools.partial(task.reduce, labels=labels)
+
+    def dev_scores(evaluation: Evaluation) -> dict[str, float]:
+        # Of a dev split whose words are all lost there is nothing to score; that is no success.
+        return {task.metric: 0.0, **_scores(task, examples["dev"], evaluation)[1]}
+
     train(
         config,
         plan,
@@ -67,68 +72,115 @@ def finetune(task_name: str, config: FinetuneConfig) -> dict[str, dict[str, floa
         encoder=encoder,
         train_split=parts["train"],
         dev_split=parts.get("dev"),
-        reduce=reduce,
-        # Of a dev split whose words are all lost there is nothing to score; that is no success.
-        metrics=lambda evaluation: {task.metric: 0.0, **scores(task, evaluation)},
+        metrics=dev_scores,
         metric=task.metric,
         higher_is_better=True,
     )
-    results: dict[str, dict[str, float]] = {}
-    predictions: dict[str, list[Any]] = {}
+    results: Results = {}
+    predictions: dict[str, list[Prediction[Any]]] = {}
     for name in ("dev", "test"):
         if name in parts:
-            evaluation = evaluate(
-                model, objective, *parts[name], reduce=reduce, batch_size=config.train.eval_batch_size or plan.micro
-            )
-            results[name] = scores(task, evaluation, examples["train"])
-            predictions[name] = evaluation.predictions
+            batch_size = config.train.eval_batch_size or plan.micro
+            evaluation = evaluate(model, objective, *parts[name], batch_size=batch_size)
+            predictions[name], scores = _scores(task, examples[name], evaluation, examples["train"])
+            results |= {name: scores, **_group_scores(task, name, predictions[name])}
     if is_main_process():
-        hub.save(output.folder, model, renderer)
+        hub.save(output.folder, model, encoder)
         for name, found in predictions.items():
             # predictions.jsonl is the test split's, or the dev split's where there is no test split.
             last = name == list(predictions)[-1]
             task.write(found, output.folder, "predictions" if last else f"predictions-{name}")
         used = {split: data.get(split) for split in splits.SPLITS}
-        write_card(output.folder, config, f"finetune {task.name}", renderer, results, used)
+        write_card(output.folder, config, f"finetune {task.name}", encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
 
 
-def sources(task: Task[Any, Any], data: DataConfig) -> splits.Sources:
+def sources(task: Task[Any], data: DataConfig) -> splits.Sources:
     """The files of a task's splits."""
     return splits.find(data.path, {"train": data.train, "dev": data.dev, "test": data.test}, task.naming)
 
 
-def scores(task: Task[Any, Any], evaluation: Evaluation, train_split: Sequence[Any] = ()) -> dict[str, float]:
-    """What metrics.json holds for one split."""
-    found = {**evaluation.scores, **task.metrics(evaluation.predictions)}
-    return {**found, **task.baseline(train_split, evaluation.predictions)}
-
-
 def evaluate_model(
-    task_name: str, model_name: str, data: DataConfig, split: str, output: Path | None, *, batch_size: int = 32
-) -> dict[str, float]:
-    """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there."""
-    task = find_task(task_name)
+    task_name: str,
+    model_name: str,
+    data: DataConfig,
+    split: str,
+    output: Path | None,
+    *,
+    options: TaskOptions | None = None,
+    batch_size: int = 32,
+) -> Results:
+    """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there.
+
+    options: default those that the model was trained with.
+    """
+    task = _task_of(task_name, model_name, options)
     if output is not None:
         _refuse_run_folder(output)
-    rows = task.read(splits.require(sources(task, data), split))
-    evaluation = _run(task, model_name, rows, batch_size)
-    found = scores(task, evaluation)
+    examples = task.read(splits.require(sources(task, data), split))
+    predictions, scores = run_model(task, model_name, examples, batch_size)
+    results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        task.write(evaluation.predictions, output, "predictions")
-        files.write_json(output / METRICS, {split: found})
-    return found
+        task.write(predictions, output, "predictions")
+        files.write_json(output / METRICS, results)
+    return results
 
 
-def predict(task_name: str, model_name: str, path: Path, output: Path, *, batch_size: int = 32) -> list[Path]:
-    """Label a file without (or regardless of) labels; writes predictions.jsonl and the task's format to ``output``."""
+def predict(
+    task_name: str,
+    model_name: str,
+    given: Path | Sequence[str],
+    output: Path | None,
+    *,
+    options: TaskOptions | None = None,
+    batch_size: int = 32,
+) -> tuple[list[dict[str, Any]], list[Path]]:
+    """Label a file without (or regardless of) labels, or texts.
+
+    Returns a record an example, as in predictions.jsonl, and the files written to ``output``.
+    """
+    task = _task_of(task_name, model_name, options)
+    if output is not None:
+        _refuse_run_folder(output)
+    if isinstance(given, Path):
+        examples = task.read([given], labelled=False)
+    else:
+        examples = [task.example(text, str(number)) for number, text in enumerate(given, start=1)]
+    predictions, _ = run_model(task, model_name, examples, batch_size)
+    written: list[Path] = []
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        written = task.write(predictions, output, "predictions")
+    return [task.record(prediction) for prediction in predictions], written
+
+
+def run_model(
+    task: Task[Any], model_name: str, examples: Sequence[Any], batch_size: int = 32
+) -> tuple[list[Prediction[Any]], dict[str, float]]:
+    """(predictions, scores) of a fine-tuned model; raises UsageError for a model that was not trained for the task."""
+    model_config = hub.load_config(model_name)
+    trained_for = getattr(model_config, "finetuning_task", None)
+    model_class = head_class(model_config.model_type, task.head)
+    if hub.class_of(model_config) is not model_class or trained_for not in (None, task.name):
+        instead = f", but for {trained_for}" if trained_for else ""
+        raise UsageError(
+            f"{model_name} was not fine-tuned for {task.name}{instead}; see pixlm finetune {task.name} --help"
+        )
+    model = hub.load_model(model_name, model_class, config=model_config)
+    cast(torch.nn.Module, model).to(hub.default_device())
+    encoder = hub.load_encoder(model_name)
+    objective = task.objective(encoder, hub.labels_of(model_config))
+    evaluation = evaluate(model, objective, *task.rows(examples, encoder), batch_size=batch_size)
+    return _scores(task, examples, evaluation)
+
+
+def _task_of(task_name: str, model_name: str, options: TaskOptions | None) -> Task[Any]:
     task = find_task(task_name)
-    _refuse_run_folder(output)
-    evaluation = _run(task, model_name, task.read([path], labelled=False), batch_size)
-    output.mkdir(parents=True, exist_ok=True)
-    return task.write(evaluation.predictions, output, "predictions")
+    if options is not None:
+        return task.with_options(options)
+    return task.with_options(getattr(hub.load_config(model_name), "task_options", None) or {})
 
 
 def _refuse_run_folder(folder: Path) -> None:
@@ -138,23 +190,22 @@ def _refuse_run_folder(folder: Path) -> None:
         )
 
 
-def _run(task: Task[Any, Any], model_name: str, rows: Sequence[Any], batch_size: int) -> Evaluation:
-    model_config = hub.load_config(model_name)
-    trained_for = getattr(model_config, "finetuning_task", None)
-    if hub.class_of(model_config) is not task.head(model_config.model_type) or trained_for not in (None, task.name):
-        instead = f", but for {trained_for}" if trained_for else ""
-        raise UsageError(
-            f"{model_name} was not fine-tuned for {task.name}{instead}; see pixlm finetune {task.name} --help"
-        )
-    model = hub.load_model(model_name, task.head(model_config.model_type), config=model_config)
-    cast(torch.nn.Module, model).to(hub.default_device())
-    encoder = encoder_for(model_config.model_type, hub.load_renderer(model_name))
-    labels = hub.labels_of(model_config)
-    return evaluate(
-        model,
-        task.objective(encoder, labels),
-        rows,
-        task.lengths(rows, encoder),
-        reduce=functools.partial(task.reduce, labels=labels),
-        batch_size=batch_size,
-    )
+def _scores(
+    task: Task[Any], examples: Sequence[Any], evaluation: Evaluation, train_split: Sequence[Any] = ()
+) -> tuple[list[Prediction[Any]], dict[str, float]]:
+    """Predictions of a split's examples, and what metrics.json holds for it."""
+    predictions = task.finish(examples, evaluation.reduced)
+    scores = {**evaluation.scores, "examples": len(examples), **task.metrics(predictions)}
+    return predictions, {**scores, **task.baseline(train_split, predictions)}
+
+
+def _group_scores(task: Task[Any], split: str, predictions: Sequence[Prediction[Any]]) -> Results:
+    """Scores of each group, where a split has several."""
+    groups: dict[str, list[Prediction[Any]]] = {}
+    for prediction in predictions:
+        groups.setdefault(prediction.example.group, []).append(prediction)
+    if len(groups) < 2:
+        return {}
+    return {
+        f"{split}-{group or 'rest'}": {"examples": len(rows), **task.metrics(rows)} for group, rows in groups.items()
+    }

@@ -26,8 +26,6 @@ from pixlm import files
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.splits import Sources
 from pixlm.errors import RunError, UsageError
-from pixlm.rendering import TextRenderer
-from pixlm.tasks.evaluation import Reduce
 from pixlm.tasks.objective import Objective
 from pixlm.training.callbacks import JsonlLog, Patience, ProgressBar, StopOnSignal
 from pixlm.training.config import RunConfig, TrainConfig
@@ -69,24 +67,10 @@ def report_data(sources: Sources, sizes: Mapping[str, int], encoder: InputEncode
         paths = sources.get(split)
         more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
         print(f"{split}: {size} examples from {paths[0]}{more}")
-    uncovered = sorted(getattr(encoder, "uncovered", ()))
+    uncovered = sorted(encoder.uncovered)
     if uncovered:
         shown = " ".join(f"U+{ord(character):04X}" for character in uncovered[:8]) + " ..." * (len(uncovered) > 8)
         print(f"{len(uncovered)} different characters have no font and are drawn as boxes: {shown} (see pixlm doctor)")
-
-
-def check_length(model_config: Any, renderer: TextRenderer, name: str) -> None:
-    """Raise a UsageError if the renderer's sequences do not fit the model."""
-    if renderer.pixels_per_patch != model_config.patch_size:
-        raise UsageError(
-            f"{name} reads patches of {model_config.patch_size} pixels, but the renderer draws "
-            f"{renderer.pixels_per_patch}"
-        )
-    if renderer.max_seq_length > model_config.num_patches and model_config.extend_positions is None:
-        raise UsageError(
-            f"--render.max-seq-length {renderer.max_seq_length} is more than the {model_config.num_patches} positions "
-            f"of {name}; use at most {model_config.num_patches}"
-        )
 
 
 def _several_on_cpu() -> bool:
@@ -136,7 +120,6 @@ def train(
     encoder: InputEncoder,
     train_split: Split,
     dev_split: Split | None,
-    reduce: Reduce | None,
     metrics: Metrics,
     metric: str,
     higher_is_better: bool,
@@ -167,7 +150,6 @@ def train(
         encoder=encoder,
         train=train_split,
         dev=dev_split,
-        reduce=reduce,
         metrics=metrics,
         keep_checkpoints=settings.keep_checkpoints,
         callbacks=callbacks,

@@ -7,7 +7,7 @@ import os
 from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.corpus import TextCorpus
-from pixlm.data.encoders import InputEncoder, encoder_for
+from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
 from pixlm.models import PixelForPreTraining
 from pixlm.tasks.evaluation import evaluate
@@ -17,7 +17,6 @@ from pixlm.training.config import MaskConfig, PretrainConfig
 from pixlm.training.launch import (
     Split,
     begin,
-    check_length,
     is_main_process,
     make_plan,
     process_group,
@@ -51,9 +50,8 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     masking = masking_for(config.mask)
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
     set_dropout(model_config, config.train.dropout)
-    renderer = hub.load_renderer(config.model, **config.render.overrides())
-    check_length(model_config, renderer, config.model)
-    encoder = encoder_for(model_config.model_type, renderer)
+    encoder = hub.load_encoder(config.model, **config.render.overrides())
+    encoder.check_model(model_config, config.model)
     parts = {"train": _corpus(train_files, encoder, config.data.min_patches)}
     for split in ("dev", "test"):
         if data.get(split):
@@ -73,7 +71,6 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         encoder=encoder,
         train_split=parts["train"],
         dev_split=parts.get("dev"),
-        reduce=None,
         metrics=lambda evaluation: evaluation.scores,
         metric="loss",
         higher_is_better=False,
@@ -85,9 +82,9 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         if split in parts
     }
     if is_main_process():
-        hub.save(output.folder, model, renderer)
+        hub.save(output.folder, model, encoder)
         used = {split: data.get(split) for split in splits.SPLITS}
-        write_card(output.folder, config, "pretrain", renderer, results, used)
+        write_card(output.folder, config, "pretrain", encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
 

@@ -26,7 +26,7 @@ from pixlm.data.draw import DrawnDataset
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.sampler import BatchSampler
 from pixlm.errors import RunError
-from pixlm.tasks.evaluation import Evaluation, Reduce, evaluate
+from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objective import Batch, Objective
 from pixlm.training.callbacks import SaveWhatIsBest
 
@@ -37,7 +37,7 @@ class Runner(Trainer):
     """Trains ``model`` on ``objective``.
 
     train, dev: map-style examples with their expected lengths in units; encoder: saved beside every checkpoint;
-    reduce, metrics: what evaluation does with a batch's outputs and with all predictions.
+    metrics: the scores of an evaluation.
     """
 
     objective: Objective
@@ -53,7 +53,6 @@ class Runner(Trainer):
         encoder: InputEncoder,
         train: tuple[Sequence[Any], np.ndarray],
         dev: tuple[Sequence[Any], np.ndarray] | None,
-        reduce: Reduce | None,
         metrics: Metrics,
         keep_checkpoints: int,
         callbacks: Sequence[TrainerCallback] = (),
@@ -62,7 +61,6 @@ class Runner(Trainer):
         self.encoder = encoder
         self.train_lengths = train[1]
         self.dev = dev
-        self.reduce = reduce
         self.metrics = metrics
         self.keep_checkpoints = keep_checkpoints
         super().__init__(
@@ -126,7 +124,6 @@ class Runner(Trainer):
             cast(PreTrainedModel, self.model),
             self.objective,
             *self.dev,
-            reduce=self.reduce,
             batch_size=self.args.eval_batch_size,
             workers=self.args.dataloader_num_workers,
         )
