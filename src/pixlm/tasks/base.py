@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, cast
 
 import numpy as np
+import tyro
 
 from pixlm import files
 from pixlm.data.encoders import InputEncoder, Text
@@ -31,7 +32,7 @@ E = TypeVar("E", bound=Example)
 class TaskOptions:
     """What a run may choose about its task; stored with the model. Families add their own."""
 
-    scoring: Literal["all", "upstream"] = "all"
+    scoring: Annotated[Literal["all", "upstream"], tyro.conf.arg(prefix_name=False)] = "all"
     """Words off the canvas: all counts them as errors; upstream leaves them out, as PIXEL's scripts did."""
 
 
