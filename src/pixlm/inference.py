@@ -71,7 +71,7 @@ class PixelLM:
         objective = task.objective(self.encoder, hub.labels_of(self.model.config))
         rows, lengths = task.rows(examples, self.encoder)
         evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
-        return [task.record(prediction) for prediction in task.finish(examples, evaluation.reduced)]
+        return [task.record(prediction) for prediction in task.finish(examples, rows, evaluation.reduced)]
 
     def embed(self, inputs: Sequence[Text], *, batch_size: int = 32) -> NDArray[np.float32]:
         """One vector a text [texts, hidden size]: the mean of the last hidden states of its patches."""

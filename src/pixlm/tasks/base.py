@@ -92,11 +92,13 @@ class Task(ABC, Generic[E]):
     def record(self, prediction: Prediction[E]) -> dict[str, Any]:
         """One line of predictions.jsonl, without its ``id``."""
 
-    def rows(self, examples: Sequence[E], encoder: InputEncoder) -> tuple[Sequence[Any], np.ndarray]:
+    def rows(
+        self, examples: Sequence[E], encoder: InputEncoder, *, training: bool = False
+    ) -> tuple[Sequence[Any], np.ndarray]:
         """(rows, expected units of each row): what the model sees at once. Default: a row an example."""
         return examples, np.array([encoder.measure(self.text(example)) for example in examples], np.float32)
 
-    def finish(self, examples: Sequence[E], reduced: Sequence[Reduced]) -> list[Prediction[E]]:
+    def finish(self, examples: Sequence[E], rows: Sequence[Any], reduced: Sequence[Reduced]) -> list[Prediction[E]]:
         """Predictions of examples from those of their rows. Default: a row an example."""
         return [Prediction(examples[row.index], row.value) for row in reduced]
 

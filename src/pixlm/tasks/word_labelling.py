@@ -113,11 +113,7 @@ class WordLabelling(Task[WordExample]):
         return [sentence for path in paths for sentence in self.reader(path, labelled)]
 
     def example(self, given: Any, id: str) -> WordExample:
-        words = given.split() if isinstance(given, str) else given
-        listed = isinstance(words, list | tuple) and words
-        if not listed or not all(isinstance(word, str) and word for word in words):
-            raise UsageError(f"{self.name} labels words: give a list of words, or a text with spaces, not {given!r}")
-        return WordExample(id=id, words=list(words))
+        return WordExample(id=id, words=words_of(given, self.name))
 
     def text(self, example: WordExample) -> list[str]:
         return example.words
@@ -162,6 +158,15 @@ class WordLabelling(Task[WordExample]):
             for gold, given in zip(prediction.example.labels or (), prediction.value, strict=False)
             if given is not None or self.options.scoring == "all"
         ]
+
+
+def words_of(given: Any, task: str) -> list[str]:
+    """The words that a Python caller gives: a list of them, or a text that is cut at its spaces."""
+    words = given.split() if isinstance(given, str) else given
+    listed = isinstance(words, list | tuple) and words
+    if not listed or not all(isinstance(word, str) and word for word in words):
+        raise UsageError(f"{task} works on words: give a list of words, or a text with spaces, not {given!r}")
+    return list(words)
 
 
 def usable_starts(code: Encoded, width: int) -> list[int]:

@@ -51,7 +51,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
     model_class = head_class(model_config.model_type, task.head)
     encoder = hub.load_encoder(config.model, **config.render.overrides())
     encoder.check_model(model_config, config.model)
-    parts = {name: Split(*task.rows(given, encoder)) for name, given in examples.items()}
+    parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, f"finetune {task.name}", data)
     report_data(data, {name: len(given) for name, given in examples.items()}, encoder)
@@ -60,7 +60,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
 
     def dev_scores(evaluation: Evaluation) -> dict[str, float]:
         # Of a dev split whose words are all lost there is nothing to score; that is no success.
-        return {task.metric: 0.0, **_scores(task, examples["dev"], evaluation)[1]}
+        return {task.metric: 0.0, **_scores(task, examples["dev"], parts["dev"].examples, evaluation)[1]}
 
     train(
         config,
@@ -82,7 +82,9 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
         if name in parts:
             batch_size = config.train.eval_batch_size or plan.micro
             evaluation = evaluate(model, objective, *parts[name], batch_size=batch_size)
-            predictions[name], scores = _scores(task, examples[name], evaluation, examples["train"])
+            predictions[name], scores = _scores(
+                task, examples[name], parts[name].examples, evaluation, examples["train"]
+            )
             results |= {name: scores, **_group_scores(task, name, predictions[name])}
     if is_main_process():
         hub.save(output.folder, model, encoder)
@@ -172,8 +174,9 @@ def run_model(
     cast(torch.nn.Module, model).to(hub.default_device())
     encoder = hub.load_encoder(model_name)
     objective = task.objective(encoder, hub.labels_of(model_config))
-    evaluation = evaluate(model, objective, *task.rows(examples, encoder), batch_size=batch_size)
-    return _scores(task, examples, evaluation)
+    rows, lengths = task.rows(examples, encoder)
+    evaluation = evaluate(model, objective, rows, lengths, batch_size=batch_size)
+    return _scores(task, examples, rows, evaluation)
 
 
 def _task_of(task_name: str, model_name: str, options: TaskOptions | None) -> Task[Any]:
@@ -191,10 +194,14 @@ def _refuse_run_folder(folder: Path) -> None:
 
 
 def _scores(
-    task: Task[Any], examples: Sequence[Any], evaluation: Evaluation, train_split: Sequence[Any] = ()
+    task: Task[Any],
+    examples: Sequence[Any],
+    rows: Sequence[Any],
+    evaluation: Evaluation,
+    train_split: Sequence[Any] = (),
 ) -> tuple[list[Prediction[Any]], dict[str, float]]:
     """Predictions of a split's examples, and what metrics.json holds for it."""
-    predictions = task.finish(examples, evaluation.reduced)
+    predictions = task.finish(examples, rows, evaluation.reduced)
     scores = {**evaluation.scores, "examples": len(examples), **task.metrics(predictions)}
     return predictions, {**scores, **task.baseline(train_split, predictions)}
 
