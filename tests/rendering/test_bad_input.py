@@ -125,11 +125,22 @@ def test_wrong_keywords(renderer, arguments):
         renderer.render(("a", "b"), **arguments)
 
 
-def test_windows_only_for_pairs(renderer):
-    with pytest.raises(UsageError, match="pairs"):
-        renderer.render("a", return_overflowing_patches=True)
-    with pytest.raises(UsageError, match="lists of words"):
-        renderer.render(["a"], return_overflowing_patches=True)
+@pytest.mark.parametrize("source", ["a", ["a"], ("a", "b")])
+def test_a_stride_as_long_as_a_window(renderer, source):
+    with pytest.raises(UsageError, match=r"stride is 64, but a window of 64 patches has 6[12]|has 63"):
+        renderer.render(source, return_overflowing_patches=True, stride=64)
+    renderer.max_seq_length = 1
+    with pytest.raises(UsageError, match="window of 1 patches has 0"):
+        renderer.render(source, return_overflowing_patches=True)
+
+
+@pytest.mark.parametrize("limit", [64, 65, 10_000])
+def test_a_first_text_may_be_given_more_than_the_canvas(make, limit):
+    for compat in (None, "pixel"):
+        renderer = make(compat=compat, max_seq_length=64)
+        rendered = renderer.render(("i" * 5000, "b"), text_a_max_length=limit)
+        assert rendered.pixel_values.shape == (16, 16 * 64)
+        assert rendered.lost > 0
 
 
 def _truncated(data: bytes) -> bytes:

@@ -97,6 +97,48 @@ def test_right_to_left_pairs(renderer):
     assert (renderer.render(latin).pixel_values != renderer.render(latin, rtl=True).pixel_values).any()
 
 
+def test_the_direction_of_texts_and_lists(renderer, make):
+    """``rtl`` puts the stop on the other side; upstream does not look at it."""
+    text, words = "abc.", ["abc.", "(d)"]
+    for given in (text, words):
+        automatic, left, right = (renderer.render(given, rtl=rtl).pixel_values for rtl in (None, False, True))
+        assert (automatic == left).all()
+        assert (left != right).any()
+        upstream = make(compat="pixel", max_seq_length=64)
+        assert (upstream.render(given).pixel_values == upstream.render(given, rtl=True).pixel_values).all()
+    hebrew = "\u05d0\u05d1."
+    assert (renderer.render(hebrew).pixel_values == renderer.render(hebrew, rtl=True).pixel_values).all()
+    assert (renderer.render(hebrew).pixel_values != renderer.render(hebrew, rtl=False).pixel_values).any()
+
+
+def test_a_right_to_left_text_loses_its_end(make):
+    """Upstream clips on the right, where such a text begins."""
+    text = "\u05d0\u05d1\u05d2 " * 40
+    corrected = make(max_seq_length=8).render(text, return_offset_mapping=True)
+    assert min(start for start, end in corrected.offset_mapping if end) == 0
+    upstream = make(max_seq_length=8, compat="pixel").render(text, return_offset_mapping=True)
+    assert min(start for start, end in upstream.offset_mapping if end) > 0
+    assert corrected.lost == pytest.approx(upstream.lost, abs=4)
+    windows = make(max_seq_length=8, compat="pixel").render(
+        text, return_offset_mapping=True, return_overflowing_patches=True
+    )
+    starts = {start for window in windows.overflowing for start, end in window.offset_mapping if end}
+    assert 0 in starts  # what upstream's picture lacks is on a window
+
+
+def test_nothing_is_cut_in_two(make):
+    """The closing separator covers no character: what does not fit as a whole is left out."""
+    whole = make(max_seq_length=40).render("mmmmmmmmmmmmmmmmmmmm")
+    cut = make(max_seq_length=6).render("mmmmmmmmmmmmmmmmmmmm", return_offset_mapping=True)
+    shown = max(end for _, end in cut.offset_mapping)
+    assert cut.lost == 20 - shown > 0
+    part = make(max_seq_length=40).render("m" * shown)
+    assert (cut.pixel_values[:, :80] == part.pixel_values[:, :80]).all()
+    assert (cut.pixel_values[:, :80] != whole.pixel_values[:, :80]).any()
+    emoji = make(max_seq_length=2).render("😀")  # wider than the canvas: drawn cut off
+    assert (emoji.lost, (emoji.pixel_values[:, :16] < 255).any()) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("padding", "length"), [("max_length", 529), ("longest", None), (False, None), ("multiple_of_64", 63)]
 )

@@ -133,6 +133,41 @@ def test_known_repositories(upstream, monkeypatch):
     assert asked == [("Team-PIXEL/pixel-base", "main"), ("Team-PIXEL/pixel-m4", None)]
 
 
+@pytest.mark.parametrize("organisation", ["baidu", "ernie-research"])
+@pytest.mark.parametrize("name", ["PixelGPT", "MonoGPT", "DualGPT"])
+def test_pixelgpt_repositories(upstream, organisation, name):
+    pytest.importorskip("pygame")
+    _edit(upstream, text_renderer_type="TextRenderer", max_seq_length=1024)
+    cached = upstream.parent / f"models--{organisation}--{name}" / "snapshots" / "0123"
+    shutil.copytree(upstream, cached)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        renderer = TextRenderer.from_pretrained(cached)
+        assert (renderer.backend, renderer.compat, renderer.rgb) == ("pygame", "pixelgpt", False)
+        assert renderer.max_seq_length == 1024
+        _edit(cached, max_seq_length=None)
+        assert TextRenderer.from_pretrained(cached).max_seq_length == 1024
+        assert TextRenderer.from_pretrained(cached, max_seq_length=64).max_seq_length == 64
+        other = TextRenderer.from_pretrained(cached, backend="harfbuzz")
+        assert (other.backend, other.compat) == ("harfbuzz", "pixel")
+
+
+def test_another_strategy_than_the_repository_s_own(upstream):
+    cached = upstream.parent / "models--Team-PIXEL--pixel-base" / "snapshots" / "0123"
+    shutil.copytree(upstream, cached)
+    for strategy, compat in (("bigrams", "pixel-m4"), ("adaptive", None), ("continuous", "pixel")):
+        assert TextRenderer.from_pretrained(cached, strategy=strategy).compat == compat
+
+
+def test_upstream_s_pygame_renderer_is_known_by_its_class(upstream):
+    pytest.importorskip("pygame")
+    _edit(upstream, text_renderer_type="PyGameTextRenderer")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        renderer = TextRenderer.from_pretrained(upstream)
+    assert (renderer.strategy, renderer.backend, renderer.compat) == ("continuous", "pygame", "pixel")
+
+
 def test_the_hub_without_its_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(UsageError, match=r"pip install"):

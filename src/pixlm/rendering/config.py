@@ -23,11 +23,22 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "text_renderer_config.json"
 
+_PIXELGPT = {"strategy": "continuous", "backend": "pygame", "compat": "pixelgpt", "rgb": False}
+
 #: Hub ids of upstream's checkpoints and how their images were made.
 KNOWN_REPOSITORIES: dict[str, dict[str, Any]] = {
-    "Team-PIXEL/pixel-base*": {"strategy": "continuous", "compat": "pixel", "rgb": False},
-    "Team-PIXEL/pixel-m4*": {"strategy": "bigrams", "compat": "pixel-m4", "rgb": True},
+    "Team-PIXEL/pixel-base*": {"strategy": "continuous", "backend": "harfbuzz", "compat": "pixel", "rgb": False},
+    "Team-PIXEL/pixel-m4*": {"strategy": "bigrams", "backend": "harfbuzz", "compat": "pixel-m4", "rgb": True},
+    **{
+        f"{organisation}/{name}*": _PIXELGPT
+        for organisation in ("baidu", "ernie-research")
+        for name in ("PixelGPT", "MonoGPT", "DualGPT")
+    },
 }
+
+#: ``text_renderer_type`` where upstream notes a class. PIXEL's and PixelGPT's published files say "TextRenderer", and
+#: PIXEL-M4's bigrams bear the name of PIXEL's renderer, so only one name tells something.
+_PYGAME_CLASS = "PyGameTextRenderer"
 
 #: Keys that upstream reads and that mean nothing here: it always draws black on white.
 _UPSTREAM_ONLY = {
@@ -50,7 +61,7 @@ def save(renderer: TextRenderer, folder: Path) -> Path:
     values = {
         **_UPSTREAM_ONLY,
         **{key: getattr(renderer, key) for key in (*_NUMBERS, *_OWN)},
-        **({"text_renderer_type": "PyGameTextRenderer"} if renderer.backend == "pygame" else {}),
+        **({"text_renderer_type": _PYGAME_CLASS} if renderer.backend == "pygame" else {}),
         "rgb": renderer.rgb,
         "font_file": names[renderer.font_file],
         "fallback_fonts": [names[path] for path in renderer.fallback_fonts],
@@ -85,7 +96,7 @@ def load(
     arguments = {key: saved[key] for key in (*_NUMBERS, *_OWN, "rgb") if key in saved}
     arguments["font_file"] = path.parent / _file_name(saved.get("font_file"), path)
     if "strategy" not in saved:
-        arguments.update(_upstream_arguments(repository, path, overrides))
+        arguments.update(_upstream_arguments(saved.get("text_renderer_type"), repository, path, overrides))
     arguments["fallback_fonts"] = [path.parent / _file_name(name, path) for name in saved.get("fallback_fonts") or ()]
     if saved.get("fallback_fonts_dir") and "fallback_fonts_dir" not in overrides:
         # Upstream notes the folder's path on the machine where the renderer was made.
@@ -186,16 +197,30 @@ def _file_name(value: Any, path: Path) -> str:
     return name
 
 
-def _upstream_arguments(repository: str | None, path: Path, overrides: dict[str, Any]) -> dict[str, Any]:
-    """Strategy, compat and colours of a configuration that upstream wrote."""
+def _upstream_arguments(
+    renderer_class: Any, repository: str | None, path: Path, overrides: dict[str, Any]
+) -> dict[str, Any]:
+    """Strategy, backend, compat and colours of a configuration that upstream wrote."""
+    found: dict[str, Any] = {}
     for pattern, known in KNOWN_REPOSITORIES.items():
         if repository is not None and fnmatch.fnmatchcase(repository, pattern):
-            return known
-    if "strategy" in overrides:
-        return {"compat": {"continuous": "pixel", "bigrams": "pixel-m4"}.get(overrides["strategy"])}
-    warnings.warn(
-        f"{path} does not say how its model's images were made; assuming strategy='continuous', compat='pixel'. "
-        "Pass strategy= (and compat=) to from_pretrained to say so, or save the renderer again with pixlm.",
-        stacklevel=3,
-    )
-    return {"strategy": "continuous", "compat": "pixel"}
+            found = known
+            break
+    else:
+        if renderer_class == _PYGAME_CLASS:
+            found = {"strategy": "continuous", "backend": "pygame", "compat": "pixel"}
+    strategy = overrides.get("strategy", found.get("strategy"))
+    backend = overrides.get("backend", found.get("backend", "harfbuzz"))
+    if found and (strategy, backend) == (found["strategy"], found["backend"]):
+        return found
+    if strategy is None:
+        warnings.warn(
+            f"{path} does not say how its model's images were made; assuming strategy='continuous', compat='pixel'. "
+            "Pass strategy= (and compat=) to from_pretrained to say so, or save the renderer again with pixlm.",
+            stacklevel=4,
+        )
+        strategy = "continuous"
+    compat = "pixel" if strategy == "continuous" else None
+    if strategy == "bigrams" and backend != "pygame":
+        compat = "pixel-m4"
+    return {"strategy": strategy, "compat": compat}

@@ -6,6 +6,7 @@ A mapping has one (start, end) per patch, half-open code point indices into the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.line import Line, glyph_positions
@@ -26,6 +27,14 @@ def clusters(line: Line) -> Iterator[tuple[int, int, int, int]]:
             if index + 1 == len(run.characters) or run.characters[index + 1] != character:
                 yield left, x, character, ends[character]
                 left = x
+
+
+def logical_edges(line: Line) -> list[int]:
+    """How wide the text before each code point is, in logical order: one entry more than there are code points."""
+    advances = [0] * len(line.text)
+    for left, right, start, _ in clusters(line):
+        advances[start] += right - left
+    return list(accumulate(advances, initial=0))
 
 
 def patch_spans(line: Line, x: int, first: int, end: int, patch: int) -> list[Span]:

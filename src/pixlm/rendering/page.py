@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from pixlm.rendering.backends import Painter
 from pixlm.rendering.breaking import break_points, is_ideographic, is_space, needs_dictionary
 from pixlm.rendering.font import UNITS
 from pixlm.rendering.line import Line
-from pixlm.rendering.offsets import clusters
+from pixlm.rendering.offsets import clusters, logical_edges
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
 from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
@@ -183,7 +183,7 @@ def _paragraph(text: str, offset: int, after: int, page: PageFormat, layout: Cal
     most = _MOST * page.column * page.size[1]
     shown = text[:most]
     points = break_points(shown)
-    edges = _edges(layout(shown, level=level, levels=levels[:most]))
+    edges = logical_edges(layout(shown, level=level, levels=levels[:most]))
     start = 0
     while True:
         end = _line_end(shown, start, points, edges, page.column)
@@ -202,14 +202,6 @@ def _paragraph(text: str, offset: int, after: int, page: PageFormat, layout: Cal
         if end >= len(shown):
             return
         start = end
-
-
-def _edges(line: Line) -> list[int]:
-    """How wide the text before each code point is, in logical order: one entry more than there are code points."""
-    advances = [0] * len(line.text)
-    for left, right, start, _ in clusters(line):
-        advances[start] += right - left
-    return list(accumulate(advances, initial=0))
 
 
 def _line_end(text: str, start: int, points: list[int], edges: list[int], column: int) -> int:

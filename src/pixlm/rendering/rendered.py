@@ -25,7 +25,9 @@ class Rendered:
         offset_mapping: if asked for: per patch the half-open range of code points it shows, in the text (of a pair: in
             that of the two texts that the patch belongs to; of a list: in the word); (0, 0) at separators and padding.
         overflowing: further windows on a text that does not fit, if asked for; else empty.
-        lost: words (list input) or characters (strings; spaces are not counted) that did not fit.
+        lost: words (list input) or characters (strings; spaces are not counted) that are not on the image, or not
+            wholly; of a window, from its first one on.
+        first_word: of a window on a list of words, the place in the list of its first word; else 0.
         missing: the characters that no font has, in order and with repetitions, so that ``len(missing)`` counts them.
     """
 
@@ -37,6 +39,7 @@ class Rendered:
     overflowing: list[Rendered] | None = None
     lost: int = 0
     missing: str = ""
+    first_word: int = 0
 
     @property
     def attention_mask(self) -> np.ndarray:
@@ -50,8 +53,8 @@ class RenderedBatch(Mapping[str, Any]):
 
     Keys: ``pixel_values`` uint8 [B, C, P, P*L] (C = 1 grey, 3 colour), ``attention_mask`` uint8 [B, L],
     ``num_text_patches`` and ``lost`` [B], ``word_starts``, ``offset_mapping`` and ``missing`` (lists of B entries), and
-    ``overflow_to_sample_mapping`` [B] if windows were asked for. Without padding ``pixel_values`` and
-    ``attention_mask`` are lists of B arrays.
+    ``overflow_to_sample_mapping`` and ``first_word`` [B] if windows were asked for. Without padding ``pixel_values``
+    and ``attention_mask`` are lists of B arrays.
     """
 
     def __init__(self, entries: dict[str, Any]) -> None:
@@ -113,6 +116,7 @@ def make_batch(
     }
     if sample_mapping is not None:
         entries["overflow_to_sample_mapping"] = np.array(sample_mapping, np.int64)
+        entries["first_word"] = np.array([one.first_word for one in rendered], np.int64)
     return RenderedBatch(_to_torch(entries) if return_tensors == "pt" else entries)
 
 

@@ -29,6 +29,9 @@ from pixlm.rendering.unicode.properties import UNICODE_VERSION
 _MISSING_GLYPH = ("warn", "box", "error")
 _FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
 
+#: Patches of an image where nothing else is said: PIXEL's, and others'.
+_LENGTHS: dict[str | None, int] = {"pixelgpt": 1024}
+
 #: Laid out lines of at most this many code points are kept: words repeat, and corpora are measured by the character.
 _CACHED_LENGTH = 48
 _CACHE_SIZE = 20_000
@@ -56,15 +59,15 @@ class TextRenderer:
         font_size: points.
         dpi: dots per inch; 8 points at 120 dpi are 13.3 pixels.
         pixels_per_patch: P, height and width of a patch in pixels.
-        max_seq_length: L, the most patches an image has; may be assigned later.
+        max_seq_length: L, the most patches an image has: 529 if None, with compat="pixelgpt" 1024; may be assigned
+            later.
         rgb: three channels, with colour emoji; else emoji are black silhouettes.
         fallback_fonts: font files for characters that ``font_file`` lacks, best first.
         fallback_fonts_dir: folder of more such fonts (``*.ttf``, ``*.otf``, ``*.ttc``), taken in order of their names.
         missing_glyph: a character that no font has: "warn" draws a box and warns once per call, "box" draws it
             silently, "error" raises a UsageError.
         compat: whose quirks to reproduce: None (none), "pixel" (PIXEL's renderer of the backend), "pixel-m4"
-            (PIXEL-M4's edited copy of it, without left margin) or "pixelgpt" (PixelGPT's, with backend "pygame"; its
-            images have up to 1024 patches).
+            (PIXEL-M4's edited copy of it, without left margin) or "pixelgpt" (PixelGPT's, with backend "pygame").
 
     Raises:
         UsageError: a value that is not among the ones above, a font that cannot be used, or a backend that is not
@@ -80,7 +83,7 @@ class TextRenderer:
         font_size: float = 8,
         dpi: float = 120,
         pixels_per_patch: int = 16,
-        max_seq_length: int = 529,
+        max_seq_length: int | None = None,
         rgb: bool = False,
         fallback_fonts: Sequence[PathLike] = (),
         fallback_fonts_dir: PathLike | None = None,
@@ -118,7 +121,7 @@ class TextRenderer:
             "missing_glyph": missing_glyph,
             "compat": compat,
         }
-        self.max_seq_length = max_seq_length
+        self.max_seq_length = _LENGTHS.get(compat, 529) if max_seq_length is None else max_seq_length
         self._open()
 
     def _open(self) -> None:
@@ -129,7 +132,7 @@ class TextRenderer:
         self._painter = self._backend.painter(self.pixels_per_patch, self.rgb)
         self._cell_painter = CellPainter(self._painter, self._cell_baseline)
         self._page_painter: Painter | None = None  # made when the first page is drawn
-        self._lines: dict[tuple[str, int | None], Line] = {}
+        self._lines: dict[tuple[str, int | None, bool], Line] = {}
 
     # ---- what it was made with
 
@@ -245,12 +248,12 @@ class TextRenderer:
         """Render one text (str), pair of texts (tuple of two str) or list of words.
 
         Args:
-            rtl: whether the text is right to left; None decides by its characters, and so do single texts and words
-                with the strategy "continuous" in any case.
+            rtl: whether the text is right to left; None decides by its characters. The words of a list keep its order;
+                it is the direction of each.
             return_offset_mapping: fill ``Rendered.offset_mapping``.
-            return_overflowing_patches: fill ``Rendered.overflowing`` (pairs; single texts, too, unless the strategy is
-                "continuous").
-            stride: patches that consecutive windows share.
+            return_overflowing_patches: fill ``Rendered.overflowing``: if the text (of a pair the second one) does not
+                fit, further images show the rest. Windows on a list begin with whole words.
+            stride: patches that consecutive windows share, at most.
             text_a_max_length: patches that the first text of a pair may take.
             padding: "max_length" fills up to ``max_seq_length`` patches with white, "multiple_of_64" to 63, 127 ...
                 patches, "longest" and False not at all.
@@ -379,7 +382,8 @@ class TextRenderer:
         """As :meth:`render`, without padding."""
         if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
             raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
-        if return_overflowing_patches and not return_offset_mapping and self.compat and self.strategy == "continuous":
+        upstreams = isinstance(text, tuple) and self.compat and self.strategy == "continuous"
+        if return_overflowing_patches and not return_offset_mapping and upstreams:
             raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
         if rtl and not self._backend.orders_text:
             raise UsageError(f"rtl=True is not possible with the backend {self.backend!r}, which does not order text")
@@ -389,8 +393,6 @@ class TextRenderer:
         geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
         offsets: list[Span] | None = None
         windows: list[tuple[Plan, list[Span]]] = []
-        if checked.words is not None and return_overflowing_patches:
-            raise UsageError("return_overflowing_patches works with texts and pairs, not with lists of words")
         strategy = self._strategy
         if checked.words is not None:
             plan = strategy.words(checked.words, geometry, self._lay_out, rtl=rtl)
@@ -403,7 +405,7 @@ class TextRenderer:
         if return_offset_mapping:
             offsets = strategy.offsets(plan, geometry)
         if return_overflowing_patches:
-            windows = strategy.windows(plan, geometry, self._lay_out, stride)
+            windows = strategy.windows(plan, geometry, self._lay_out, stride, rtl=rtl)
         missing = plan.missing
         if "\ufffd" not in missing:  # else those that stand for surrogates are counted already
             missing += "\ufffd" * checked.surrogates
@@ -425,6 +427,7 @@ class TextRenderer:
             word_starts=plan.word_starts,
             offset_mapping=offsets,
             lost=plan.lost,
+            first_word=plan.first_word,
         )
 
     @property
@@ -434,11 +437,14 @@ class TextRenderer:
             return "none"
         return "all" if self.backend == "pygame" else "tabs"
 
-    def _lay_out(self, text: str, *, level: int | None = None, max_width: int | None = None) -> Line:
-        key = text, level
+    def _lay_out(
+        self, text: str, *, level: int | None = None, max_width: int | None = None, is_one_level: bool = False
+    ) -> Line:
+        key = text, level, is_one_level
         line = self._lines.get(key)
         if line is None:
-            line = self._backend.layout(text, level=level, max_width=max_width)
+            levels = np.full(len(text), level, np.uint8) if is_one_level else None
+            line = self._backend.layout(text, level=level, max_width=max_width, levels=levels)
             if line.complete and len(text) <= _CACHED_LENGTH:
                 if len(self._lines) >= _CACHE_SIZE:
                     self._lines.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -152,6 +153,20 @@ def test_brackets_are_mirrored(get):
     assert (columns(right, 0, 1)[:, :3] == columns(left, 0, 1)[:, :3]).all()  # ")" looks like "(" on the left
 
 
+def test_an_override_reaches_into_a_shaped_cell(get):
+    """Four letters under an override are two cells, in each of which the second letter is on the left."""
+    for strategy in ("grapheme-bigrams", "adaptive"):
+        text = "\u202e\u202eAicd"
+        rendered = render(get(strategy), text)
+        assert spans(rendered) == [(4, 6), (2, 4), (0, 2)]
+        for patch, letters in ((0, "dc"), (1, "iA")):
+            assert (columns(rendered, patch, patch + 1) == columns(get(strategy).render(letters), 0, 1)).all()
+        left = "\u202d\u202d\u05d0\u05d1"  # and the other way round
+        over = render(get(strategy), left)
+        assert spans(over) == [(0, 2), (2, 4)]
+        assert (columns(over, 1, 2) == columns(get(strategy).render("\u05d1\u05d0"), 0, 1)).all()
+
+
 # ---- what fits
 
 
@@ -173,7 +188,7 @@ def test_only_upstream_loses_a_word_more(get):
     words = ["aa"] * 8
     corrected, upstream = (get("bigrams", compat, patches=8).render(words) for compat in (None, "pixel-m4"))
     assert (corrected.lost, len(corrected.word_starts)) == (1, 8)
-    assert (upstream.lost, len(upstream.word_starts)) == (0, 9)  # the separator covers the last word
+    assert (upstream.lost, len(upstream.word_starts)) == (1, 9)  # the separator covers the last word
     words.append("aa")
     corrected, upstream = (get("bigrams", compat, patches=8).render(words) for compat in (None, "pixel-m4"))
     assert corrected.lost == 2
@@ -210,9 +225,10 @@ def test_pairs_and_windows(get, strategy, compat):
     previous = rendered
     for window in rendered.overflowing:
         assert (columns(window, 0, separator + 1) == columns(rendered, 0, separator + 1)).all()
-        last = set(previous.offset_mapping[separator + 1 : previous.num_text_patches][-4:])
+        shared = 4 if strategy != "words" else 6  # a word of two patches that was cut off comes again, too
+        last = set(previous.offset_mapping[separator + 1 : previous.num_text_patches][-shared:])
         here = window.offset_mapping[separator + 1 : window.num_text_patches]
-        assert here[0] in last
+        assert here[0][0] in {start for start, _ in last}
         assert max(here)[1] > max(previous.offset_mapping[separator + 1 :])[1]
         previous = window
     assert max(previous.offset_mapping)[1] == len(second)
@@ -222,6 +238,80 @@ def test_pairs_and_windows(get, strategy, compat):
     assert batch["overflow_to_sample_mapping"].tolist() == [0] * (len(single.overflowing) + 1) + [1]
     with pytest.raises(UsageError, match="stride"):
         get(strategy, compat, patches=20).render(second, return_overflowing_patches=True, stride=19)
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_windows_of_words_begin_with_a_whole_word_and_its_margin(get, pair):
+    """A word that is cut off comes again, whole, with the two white pixels that stand before the first word."""
+    second = "alpha beta gamma delta incomprehensibilities epsilon zeta eta"
+    text = ("a", second) if pair else second
+    rendered = render(get("words", patches=12), text, return_overflowing_patches=True)
+    begin = 2 if pair else 0
+    assert rendered.lost > 0
+    for window in rendered.overflowing:
+        start = window.offset_mapping[begin][0]
+        assert second[start - 1] == " "
+        rest = get("words", patches=12 - begin).render(second[start:])
+        assert (columns(window, begin, 12) == columns(rest, 0, 12 - begin)).all()
+        assert window.lost == rest.lost
+    starts = [window.offset_mapping[begin][0] for window in rendered.overflowing]
+    assert starts == [second.index("incomp"), second.index("epsilon")] if not pair else len(starts) > 1
+    assert rendered.overflowing[-1].lost == 0
+
+
+def test_words_of_lists_that_are_cut_off_are_lost(get):
+    for strategy, compat in (("continuous", None), ("continuous", "pixel"), ("words", None), ("adaptive", None)):
+        word = "\u0645\u0631\u062d\u0628\u0627" * 5
+        long, short = (get(strategy, compat, patches=patches).render(["a", word]) for patches in (5, 20))
+        assert (long.lost, len(long.word_starts) - 1) == ((1, 1) if strategy == "adaptive" else (1, 2))
+        assert short.lost == 0
+    for strategy, compat in (("continuous", "pixel-m4"), *((name, None) for name in CELLS), ("bigrams", "pixel-m4")):
+        rendered = get(strategy, compat, patches=2).render(["supercalifragilistic"])
+        assert (rendered.lost, rendered.word_starts[0]) == (1, 0)
+
+
+@pytest.mark.parametrize("compat", ["pixel", "pixel-m4"])
+def test_a_first_text_that_fills_the_strip_is_lost_where_it_is_covered(get, compat):
+    """Upstream draws both separators onto the last patch, over the first text, and the second one nowhere."""
+    rendered = get("continuous", compat, patches=6).render(("i" * 80, "second"))
+    assert rendered.sep_patches == [5, 5]
+    assert 50 < rendered.lost < 80 + 6
+    alone = get("continuous", compat, patches=6).render("i" * 80)
+    assert rendered.lost == alone.lost + 6
+
+
+LISTS = [*((name, None) for name in ("continuous", *CELLS)), ("continuous", "pixel"), ("bigrams", "pixel-m4")]
+
+
+@pytest.mark.parametrize(("strategy", "compat"), LISTS)
+@pytest.mark.parametrize("stride", [0, 1, 3])
+def test_windows_on_lists(get, strategy, compat, stride):
+    words = [f"w{number}" for number in range(30)] + ["incomprehensibilities", "", "\u05e9\u05dc", "a"]
+    renderer = get(strategy, compat, patches=8)
+    rendered = render(renderer, words, return_overflowing_patches=True, stride=stride)
+    windows = [rendered, *rendered.overflowing]
+    whole = set()
+    reached = 0
+    for window in windows:
+        until = len(words) - window.lost
+        assert window.first_word <= reached or window.first_word == words.index("incomprehensibilities") + 1
+        shared = window.word_starts[max(reached - window.first_word, 0)]
+        assert shared <= stride
+        whole |= set(range(window.first_word, until))
+        rest = render(renderer, words[window.first_word :], rtl=False if compat else None)
+        assert (window.pixel_values == rest.pixel_values).all()
+        assert (window.word_starts, window.offset_mapping, window.lost) == (
+            rest.word_starts,
+            rest.offset_mapping,
+            rest.lost,
+        )
+        reached = max(reached, until)
+    assert set(range(len(words))) - whole <= {words.index("incomprehensibilities")}  # wider than a window
+    if stride == 3 and strategy == "continuous":
+        assert any(later.first_word < len(words) - one.lost for one, later in pairwise(windows))
+    batch = renderer([words, ["a"]], is_split_into_words=True, return_overflowing_patches=True, stride=stride)
+    assert batch["first_word"].tolist() == [*(window.first_word for window in windows), 0]
+    assert batch["overflow_to_sample_mapping"].tolist() == [0] * len(windows) + [1]
 
 
 @every_cell_strategy

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
 ALL = [
     ("continuous", None),
@@ -71,7 +75,10 @@ def test_lists_of_words(get, strategy, compat, words, patches, rtl):
     _check(rendered, patches)
     starts = rendered.word_starts
     assert starts == sorted(starts)
-    assert rendered.lost + len(starts) - 1 == len(words)
+    # A word that is cut off, or covered by the separator, has a start but is lost.
+    begun = len(starts) - 1
+    assert len(words) - begun <= rendered.lost <= len(words)
+    assert compat is not None or rendered.lost <= len(words) - begun + 1
     longest = max(map(len, words), default=0)
     assert all(0 <= start <= end <= longest for start, end in rendered.offset_mapping)
     if compat is None:
@@ -97,16 +104,24 @@ def test_pairs(get, strategy, compat, first, second, patches, rtl, limit):
         assert separator < rendered.num_text_patches
 
 
-@every_cell_strategy
+def _wide(renderer, text: str, room: int, strategy: str) -> set[int]:
+    """The characters of what is wider than ``room`` patches and is cut off in every window: words where these are not
+    cut, grapheme clusters."""
+    found = re.finditer(r"\S+", text) if strategy in ("words", "adaptive") else ()
+    pieces = [match.span() for match in found] or grapheme_clusters(text)
+    return {at for start, end in pieces for at in range(start, end) if renderer.text_width(text[start:end]) > 16 * room}
+
+
+@pytest.mark.parametrize(("strategy", "compat"), [*ALL, ("continuous", "pixel"), ("continuous", "pixel-m4")])
 @fast
-@given(first=TEXT, second=TEXT, patches=st.sampled_from([7, 9, 20]), stride=st.sampled_from([0, 1, 2]))
-def test_windows_cover_the_text(get, strategy, compat, first, second, patches, stride):
+@given(first=TEXT, second=TEXT, patches=st.sampled_from([8, 9, 20]), stride=st.sampled_from([0, 1, 2]), rtl=RTL)
+def test_windows_cover_the_text(get, strategy, compat, first, second, patches, stride, rtl):
     renderer = get(strategy, compat, patches=patches)
-    keywords = {"return_offset_mapping": True, "return_overflowing_patches": True, "stride": stride}
+    keywords = {"return_offset_mapping": True, "return_overflowing_patches": True, "stride": stride, "rtl": rtl}
     for given_text in (second, (first, second)):
         limited = {"text_a_max_length": 2} if isinstance(given_text, tuple) else {}
         if compat and limited:
-            continue  # upstream's first word may fill the strip
+            continue  # upstream's first word may fill the strip, and its windows skip characters
         rendered = renderer.render(given_text, **keywords, **limited)
         windows = [rendered, *rendered.overflowing]
         covered = set()
@@ -114,10 +129,31 @@ def test_windows_cover_the_text(get, strategy, compat, first, second, patches, s
             _check(window, patches)
             begin = window.sep_patches[0] + 1 if limited else 0
             covered |= {at for start, end in window.offset_mapping[begin:] for at in range(start, end)}
-        wide = any(window.num_text_patches == patches - 1 for window in windows) and strategy in ("words", "adaptive")
-        if not wide:  # a cell wider than a window is cut off
-            shown = {at for at, char in enumerate(second) if not char.isspace() and char.isprintable()}
-            assert shown <= covered
+        assert [window.lost for window in windows][1:] == sorted((window.lost for window in windows[1:]), reverse=True)
+        cut = _wide(renderer, second, patches - 6 if limited else patches - 2, strategy)
+        shown = {at for at, char in enumerate(second) if not char.isspace() and char.isprintable()}
+        assert shown - cut <= covered
+        if not cut and not limited:
+            assert windows[-1].lost == 0
+
+
+@pytest.mark.parametrize(("strategy", "compat"), [*ALL, ("continuous", "pixel"), ("continuous", "pixel-m4")])
+@fast
+@given(words=WORDS, patches=st.sampled_from([3, 7, 20]), stride=st.sampled_from([0, 1]), rtl=RTL)
+def test_windows_cover_lists(get, strategy, compat, words, patches, stride, rtl):
+    renderer = get(strategy, compat, patches=patches)
+    rendered = renderer.render(words, return_overflowing_patches=True, stride=stride, rtl=rtl)
+    whole = set()
+    firsts = []
+    for window in (rendered, *rendered.overflowing):
+        _check(window, patches)
+        firsts.append(window.first_word)
+        whole |= set(range(window.first_word, len(words) - window.lost))
+    assert firsts == sorted(set(firsts))
+    for index in set(range(len(words))) - whole:
+        # Wider than a window, or about so: words may be cut in another way beside others.
+        alone = renderer.render([words[index]], rtl=rtl)
+        assert alone.lost or alone.num_text_patches >= patches - 2
 
 
 @every_strategy

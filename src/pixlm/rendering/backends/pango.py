@@ -22,6 +22,7 @@ from pixlm.rendering.font import UNITS, Font
 from pixlm.rendering.freetype_library import system_is_shadowed
 from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.line import Line, Run, Stretch
+from pixlm.rendering.unicode.bidi import first_strong_level
 
 _INSTALL = (
     "the backend 'pango' needs PyGObject and pycairo (pip install \"pixlm[pango]\") and the system's Pango "
@@ -78,13 +79,14 @@ class PangoBackend:
         self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
     ) -> Line:
         layout = self.pango_layout(text, level)
+        level = _own_level(text) if level is None else level
         width, height = layout.get_pixel_size()
         characters, advances = _clusters(layout, text)
         missing = []
         if layout.get_unknown_glyphs_count():
             missing = [index for index, char in enumerate(text) if not self._fonts.covers(char)]
         run = Run(Stretch(0, len(text), 0), characters, advances, sum(advances))
-        return Line(text, [run] if text else [], width, height, layout.get_baseline(), level or 0, True, missing)
+        return Line(text, [run] if text else [], width, height, layout.get_baseline(), level, True, missing)
 
     def pango_layout(self, text: str, level: int | None, cairo_context: Any = None) -> Any:
         """The Pango.Layout of a text; for drawing with the context that it is to be drawn to."""
@@ -132,7 +134,8 @@ class PangoPainter:
             pixels = np.zeros((self.rows, -(-columns // 4) * 4), np.uint8)
             pixels[:, :columns] = canvas.T
         context = self._libraries.cairo_context(pixels, self.rgb, columns)
-        layout = self._backend.pango_layout(line.text, line.level if line.level else None, context)
+        level = None if line.level == _own_level(line.text) else line.level
+        layout = self._backend.pango_layout(line.text, level, context)
         context.move_to(left, (baseline - line.ascent) / UNITS)
         self._libraries.pangocairo.show_layout(context, layout)
         context.get_target().flush()
@@ -145,6 +148,11 @@ class PangoPainter:
         if self.rgb:
             return np.ascontiguousarray(canvas.transpose(1, 0, 2))
         return np.ascontiguousarray(255 - canvas.T)
+
+
+def _own_level(text: str) -> int:
+    """The level that Pango gives a text by itself."""
+    return first_strong_level(text) or 0
 
 
 def _clusters(layout: Any, text: str) -> tuple[list[int], list[int]]:

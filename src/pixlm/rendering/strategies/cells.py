@@ -25,9 +25,9 @@ import numpy as np
 
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.offsets import SEPARATOR, Span, patch_spans
-from pixlm.rendering.strategies.fitting import count_characters, shown_characters
+from pixlm.rendering.strategies.fitting import characters_before, count_characters, shown_characters
 from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell, Plan
-from pixlm.rendering.strategies.windows import room_for_second
+from pixlm.rendering.strategies.windows import WordWindow, list_windows, room_for_text, word_windows
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level, visual_order
 
 WORD = re.compile(r"\S+")
@@ -54,8 +54,9 @@ class Cutter(Protocol):
         """Where the cells of a stretch of one direction begin and end."""
         ...
 
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
-        """The cell of a text that :meth:`cut` gave; ``first``, ``last``: it begins or ends the line."""
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+        """The cell of a text that :meth:`cut` gave; ``first``, ``last``: it begins or ends the line. ``level`` is None
+        for whole words whose characters decide."""
         ...
 
 
@@ -71,12 +72,19 @@ class Piece(NamedTuple):
 
 @dataclass
 class Source:
-    """A text to be cut. ``words``: spans of the words; ``levels``: bidi levels, None if all are even."""
+    """A text to be cut. ``words``: spans of the words; ``levels``: bidi levels, None if all are even; ``rtl``: as it
+    was given."""
 
     text: str
     words: list[Span]
     levels: np.ndarray | None
     is_list: bool = False
+    rtl: bool | None = None
+
+    @property
+    def paragraph(self) -> int | None:
+        """The level that whole words are laid out with."""
+        return None if self.rtl is None else int(self.rtl)
 
     def level(self, start: int, end: int) -> int:
         """The lowest level of a stretch."""
@@ -90,7 +98,6 @@ class CellPlan(Plan):
     source: Source = field(default_factory=lambda: Source("", [], None))
     shown: list[Piece] = field(default_factory=list)
     pieces: Iterator[Piece] = field(default_factory=lambda: iter(()))  # those after the last one in ``shown``
-    rtl: bool | None = None
 
 
 class Cells:
@@ -99,7 +106,7 @@ class Cells:
     def __init__(self, cutter: Cutter) -> None:
         self.cutter = cutter
         self._runs: dict[tuple[str, int], list[tuple[Cell, int, int]]] = {}
-        self._cells: dict[tuple[str, int, bool, bool], Cell] = {}
+        self._cells: dict[tuple[str, int | None, bool, bool], Cell] = {}
         self.empty = Cell((), 1)
 
     # ---- the strategy
@@ -119,7 +126,8 @@ class Cells:
         end = sum(piece.patches for piece in plan.shown)
         plan.word_starts = [*starts, end]
         plan.separators = [min(end, geometry.patches - 1)]
-        plan.lost = len(words) - len(starts)
+        plan.words = words
+        plan.lost = len(words) - _whole_words(plan, geometry)
         plan.cells = relative_to_words(plan)
         return plan
 
@@ -136,7 +144,6 @@ class Cells:
         plan.separators = [separator, min(end, last)]
         plan.cells = plan_a.cells + plan.cells
         plan.lost += plan_a.lost
-        plan.rtl = rtl
         return plan
 
     def offsets(self, plan: Plan, geometry: Geometry) -> list[Span]:
@@ -148,29 +155,73 @@ class Cells:
                     spans[patch] = span
         return spans
 
-    def windows(self, plan: Plan, geometry: Geometry, layout: Layout, stride: int) -> list[tuple[Plan, list[Span]]]:
+    def windows(
+        self, plan: Plan, geometry: Geometry, layout: Layout, stride: int, *, rtl: bool | None = None
+    ) -> list[tuple[Plan, list[Span]]]:
         """Consecutive windows share the cells on at most ``stride`` patches of the (second) text."""
+        if plan.words is not None:
+            return list_windows(self, plan, geometry, layout, stride, rtl)
         assert isinstance(plan, CellPlan)
         is_pair = len(plan.separators) > 1
         begin = plan.separators[0] + 1 if is_pair else 0
         kept = [placed for placed in plan.cells if placed.patch < begin]
-        room = room_for_second(begin - 1, geometry, stride)
-        shown, pieces = plan.shown, plan.pieces
+        make = self._word_windows if self.cutter.whole_words else self._cell_windows
         windows: list[tuple[Plan, list[Span]]] = []
-        while (head := next(pieces, None)) is not None:
-            shared = _last_patches(shown, stride)
-            window = self._fill(plan.source, chain(shared, (head,), pieces), room, geometry, layout, begin)
-            if len(window.shown) <= len(shared):  # the next cell is too wide to stand beside what was shared
-                pieces = islice(window.pieces, len(shared) - len(window.shown), None)
-                window = self._fill(plan.source, pieces, room, geometry, layout, begin)
+        for window in make(plan, geometry, layout, begin, stride):
             end = begin + max(sum(piece.patches for piece in window.shown), 1)
             window.separators = [*plan.separators[:-1], min(end, geometry.patches - 1)]
             window.cells = kept + window.cells
             if not is_pair:
                 window.word_starts = [*self._word_starts(window), end]
             windows.append((window, self.offsets(window, geometry)))
-            shown, pieces = window.shown, window.pieces
         return windows
+
+    def _cell_windows(
+        self, plan: CellPlan, geometry: Geometry, layout: Layout, begin: int, stride: int
+    ) -> Iterator[CellPlan]:
+        room = room_for_text(begin, geometry, stride)
+        source, shown, pieces = plan.source, plan.shown, plan.pieces
+        counts = characters_before(source.text)
+        while (head := next(pieces, None)) is not None:
+            shared = _last_patches(shown, stride)
+            window = self._fill(source, chain(shared, (head,), pieces), room, geometry, layout, begin)
+            if len(window.shown) <= len(shared):  # the next cell is too wide to stand beside what was shared
+                pieces = islice(window.pieces, len(shared) - len(window.shown), None)
+                window = self._fill(source, pieces, room, geometry, layout, begin)
+            shown, pieces = window.shown, window.pieces
+            window.lost = self._characters_after(shown[-1], source, counts)
+            window.lost += _hidden(shown[-1], source.text, geometry.patch)
+            yield window
+
+    def _word_windows(
+        self, plan: CellPlan, geometry: Geometry, layout: Layout, begin: int, stride: int
+    ) -> Iterator[CellPlan]:
+        source = plan.source
+        room = room_for_text(begin, geometry, stride)
+        counts = characters_before(source.text)
+        base = bool(first_strong_level(source.text)) if source.rtl is None else source.rtl
+
+        def window(plan: CellPlan) -> WordWindow:
+            return WordWindow(plan, _whole_words(plan, geometry), [piece.patches for piece in plan.shown])
+
+        def make(start: int) -> WordWindow:
+            first, end = source.words[start][0], source.words[start : start + geometry.patches][-1][1]
+            part_source = self.source(source.text[first:end], base)
+            part_source.rtl = source.rtl
+            part = self._plan(part_source, room, geometry, layout, begin)
+            part.lost += counts[-1] - counts[end]
+            return window(part)
+
+        for made, start in word_windows(window(plan), len(source.words), make, geometry, begin, stride):
+            assert isinstance(made, CellPlan)
+            first = source.words[start][0]
+            made.source = source
+            made.cells = [cell._replace(start=cell.start + first, end=cell.end + first) for cell in made.cells]
+            yield made
+
+    def _characters_after(self, piece: Piece, source: Source, counts: list[int]) -> int:
+        """``counts``: of the source's text, see `characters_before`."""
+        return counts[-1] - counts[piece.end]
 
     def width(self, text: str, geometry: Geometry, layout: Layout) -> int:
         endless = Geometry(geometry.patch, sys.maxsize)
@@ -180,7 +231,7 @@ class Cells:
 
     def source(self, text: str, rtl: bool | None) -> Source:
         words = [match.span() for match in WORD.finditer(text)]
-        return Source(text, words, _levels(text, rtl))
+        return Source(text, words, _levels(text, rtl), rtl=rtl)
 
     def list_source(self, words: list[str], rtl: bool | None) -> Source:
         text = " ".join(words)
@@ -188,7 +239,7 @@ class Cells:
         for word in words:
             spans.append((start, start + len(word)))
             start += len(word) + 1
-        return Source(text, spans, _levels(text, rtl), is_list=True)
+        return Source(text, spans, _levels(text, rtl), is_list=True, rtl=rtl)
 
     def pieces(self, source: Source, layout: Layout, geometry: Geometry) -> Iterator[Piece]:
         """The pieces of a text in logical order."""
@@ -203,7 +254,7 @@ class Cells:
                 edges = index == 0, index == len(words) - 1
                 # What is wider than the strip need not be laid out to its end, if it is not kept for other strips.
                 enough = layout if end - start <= _CACHED_LENGTH else partial(layout, max_width=geometry.last)
-                cell = self._cell(source.text[start:end], 0, enough, geometry.patch, *edges)
+                cell = self._cell(source.text[start:end], source.paragraph, enough, geometry.patch, *edges)
                 # A list's word that does not fit is clipped on the right, as in `continuous`.
                 level = 0 if source.is_list else source.level(start, end)
                 yield Piece(cell, start, end, level, cell.patches)
@@ -228,11 +279,13 @@ class Cells:
         found = self._runs[run, odd] = list(cut)
         return found
 
-    def _cell(self, text: str, odd: int, layout: Layout, patch: int, first: bool = False, last: bool = False) -> Cell:
-        key = text, odd, first, last
+    def _cell(
+        self, text: str, level: int | None, layout: Layout, patch: int, first: bool = False, last: bool = False
+    ) -> Cell:
+        key = text, level, first, last
         cell = self._cells.get(key)
         if cell is None:
-            cell = self.cutter.cell(text, odd, layout, patch, first=first, last=last)
+            cell = self.cutter.cell(text, level, layout, patch, first=first, last=last)
             if len(text) <= _CACHED_LENGTH:
                 if len(self._cells) >= _CACHE_SIZE:
                     self._cells.clear()
@@ -245,7 +298,7 @@ class Cells:
         plan = self._fill(source, self.pieces(source, layout, geometry), room, geometry, layout, begin)
         shown = plan.shown
         plan.lost = count_characters(source.text[shown[-1].end if shown else 0 :])
-        if shown and shown[-1].patches < shown[-1].cell.patches:
+        if shown:
             plan.lost += _hidden(shown[-1], source.text, geometry.patch)
         return plan
 
@@ -312,7 +365,7 @@ class Cells:
         made = []
         for index, piece in enumerate(order):
             edges = index == 0, index == len(order) - 1
-            cell = self._cell(source.text[piece.start : piece.end], 0, layout, geometry.patch, *edges)
+            cell = self._cell(source.text[piece.start : piece.end], source.paragraph, layout, geometry.patch, *edges)
             patches = cell.patches if piece.patches == piece.cell.patches else min(piece.patches, cell.patches)
             made.append(piece._replace(cell=cell, patches=patches))
         return made
@@ -371,10 +424,22 @@ def _cell_spans(placed: PlacedCell, geometry: Geometry) -> list[Span]:
 
 
 def _hidden(piece: Piece, text: str, patch: int) -> int:
-    """Characters of a cell that is cut off that are not, or not wholly, on its patches."""
+    """Characters of a cell that are not, or not wholly, on its patches since it is cut off."""
+    if piece.patches == piece.cell.patches:
+        return 0
     cut = (piece.cell.patches - piece.patches) * patch if piece.level & 1 else 0
     shown = sum(shown_characters(line, cut - x, cut - x + piece.patches * patch) for line, x in piece.cell.lines)
     return max(count_characters(text[piece.start : piece.end]) - shown, 0)
+
+
+def _whole_words(plan: CellPlan, geometry: Geometry) -> int:
+    """How many words are wholly shown; these are the first ones, in logical order."""
+    if not plan.shown:
+        return 0
+    last = plan.shown[-1]
+    word = bisect_right(plan.source.words, (last.start, sys.maxsize)) - 1
+    is_whole = last.end == plan.source.words[word][1] and not _hidden(last, plan.source.text, geometry.patch)
+    return word + is_whole
 
 
 def relative_to_words(plan: CellPlan) -> list[PlacedCell]:

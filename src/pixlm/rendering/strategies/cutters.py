@@ -34,9 +34,9 @@ class Bigrams:
     def cut(self, text: str, level: int, layout: Layout, patch: int) -> Iterable[Span]:
         return _pairs(len(text))
 
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
         lines = [layout(char, level=level) for char in text]
-        return side_by_side(lines[::-1] if level & 1 else lines, patch, least=1)
+        return side_by_side(lines[::-1] if level else lines, patch, least=1)
 
 
 class GraphemeBigrams:
@@ -48,8 +48,9 @@ class GraphemeBigrams:
         clusters = grapheme_clusters(text)
         return ((clusters[first][0], clusters[last - 1][1]) for first, last in _pairs(len(clusters)))
 
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
-        return side_by_side([layout(text, level=level)], patch, least=1)
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+        # The cell's level is that of all its characters, whatever control outside of it gave it to them.
+        return side_by_side([layout(text, level=level, is_one_level=True)], patch, least=1)
 
 
 class Adaptive(GraphemeBigrams):
@@ -107,7 +108,7 @@ class Mono:
         if begin is not None:
             yield begin, len(text)
 
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
         lines = [layout(text[start:end], level=level) for start, end in grapheme_clusters(text)]
         half = patch // 2
         if len(lines) == 1 and not self._is_narrow(text, lines[0], patch):
@@ -115,7 +116,7 @@ class Mono:
             places = [((patches * patch - lines[0].width) // 2)]
         else:  # the first character of a right-to-left cell is on the right
             patches = 1
-            halves = (half, 0) if level & 1 else (0, half)
+            halves = (half, 0) if level else (0, half)
             places = [x + (half - line.width) // 2 for x, line in zip(halves, lines, strict=False)]
         return _cell(zip(lines, places, strict=True), patches)
 
@@ -133,8 +134,8 @@ class Words:
     def cut(self, text: str, level: int, layout: Layout, patch: int) -> Iterable[Span]:
         return [(0, len(text))]
 
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
-        line = layout(text if last else text + " ")
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+        line = layout(text if last else text + " ", level=level)
         x = _MARGIN * first
         return _cell([(line, x)], -(-(x + line.width + _MARGIN * last) // patch))
 

@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from bisect import bisect_right
+from itertools import accumulate
 
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.line import Line
-from pixlm.rendering.offsets import clusters
+from pixlm.rendering.offsets import clusters, logical_edges
 from pixlm.rendering.strategies.plan import Layout
 from pixlm.rendering.unicode.bidi import first_strong_level
+from pixlm.rendering.unicode.graphemes import grapheme_clusters
+
+#: Code points of a text that are looked at per pixel of the strip: more than any text needs.
+_MOST = 4
+
+#: Code points after a place that tell whether a grapheme cluster goes on there. Longer ones are cut.
+_LONGEST_CLUSTER = 64
 
 _NO_VOTE = str.maketrans("", "", string.whitespace + string.punctuation + string.digits)
 
 
-def longest_prefix(text: str, fits: Callable[[Line], bool], layout: Layout, level: int | None, max_width: int) -> Line:
-    """The longest prefix of ``text`` that fits; the empty one if none does."""
-    low, best = 0, layout("", level=level)
-    high = len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        line = layout(text[:middle], level=level, max_width=max_width)
-        if fits(line):
-            low, best = middle, line
-        else:
-            high = middle - 1
-    return best
+def longest_prefix(text: str, width: int, layout: Layout, level: int | None, start: int = 0) -> Line:
+    """As much of ``text`` from ``start`` on as takes at most ``width`` pixels, in whole grapheme clusters; the empty
+    line if nothing does."""
+    width = max(width, 0)
+    text = text[start : start + _MOST * width]
+    line = layout(text, level=level, max_width=width)
+    if line.complete and line.width <= width:
+        return line
+    level = line.level  # a prefix has the direction of the whole, also where it holds nothing but digits
+    end = bisect_right(logical_edges(line), width) - 1
+    borders = [0, *(stop for _, stop in grapheme_clusters(text[: end + _LONGEST_CLUSTER]))]
+    for border in reversed(borders[: bisect_right(borders, end)]):
+        # The end of a text may be shaped in another way than its middle, so a prefix may be wider than it was inside.
+        line = layout(text[:border], level=level)
+        if line.width <= width:
+            break
+    return line
+
+
+def first_cluster(text: str, start: int = 0) -> str:
+    """The grapheme cluster that begins at ``start``."""
+    piece = text[start : start + _LONGEST_CLUSTER]
+    return piece[: grapheme_clusters(piece)[0][1]] if piece else ""
+
+
+def first_hidden(line: Line, width: int) -> int:
+    """The first character, in logical order, that does not end within ``width`` pixels of the line's left end; the
+    text's length if all do."""
+    if line.complete and line.width <= width:
+        return len(line.text)
+    laid_out = max((run.item.end for run in line.runs), default=0)
+    return min((start for _, right, start, _ in clusters(line) if right > width), default=laid_out)
 
 
 def upstream_prefix(text: str, x: int, limit: int, geometry: Geometry, layout: Layout, level: int | None) -> Line:
@@ -57,6 +85,11 @@ def looks_rtl(text: str) -> bool:
 def count_characters(text: str) -> int:
     """Characters of a text, spaces not counted."""
     return sum(not char.isspace() for char in text)
+
+
+def characters_before(text: str) -> list[int]:
+    """How many characters (spaces not counted) stand before each code point, and before the end."""
+    return list(accumulate((not char.isspace() for char in text), initial=0))
 
 
 def cut_off(line: Line, width: int) -> int:

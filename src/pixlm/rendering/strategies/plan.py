@@ -10,7 +10,8 @@ from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 
-#: ``layout(text, level=None, max_width=None)``, as `LineLayout.layout`
+#: ``layout(text, level=None, max_width=None, is_one_level=False)``, as `LineLayout.layout`; with ``is_one_level`` all
+#: characters have the level of the paragraph.
 Layout = Callable[..., Line]
 
 
@@ -43,13 +44,21 @@ class PlacedCell(NamedTuple):
 
 @dataclass
 class Plan:
-    """What to draw: lines with the pixel of their left end, cells, then separators at patch indices."""
+    """What to draw: lines with the pixel of their left end, cells, then separators at patch indices.
+
+    ``lost``: words (of a list; those that are cut off included) or characters that are not on the plan, or not wholly.
+    What windows go on with: ``text``, the whole text, of a pair the second one, or ``words``, the whole list;
+    ``first_word``: the place in the list of the first word here.
+    """
 
     lines: list[tuple[Line, int]] = field(default_factory=list)
     separators: list[int] = field(default_factory=list)
     word_starts: list[int] | None = None
     lost: int = 0
     cells: list[PlacedCell] = field(default_factory=list)
+    text: str = ""
+    words: list[str] | None = None
+    first_word: int = 0
 
     @property
     def end(self) -> int:
@@ -67,11 +76,10 @@ class Plan:
 class PairPlan(Plan):
     """A plan of two lines.
 
-    ``second``: the whole second text, of which ``lines[1]`` may show a part; ``widths``: of both texts as they were
-    reckoned with, in pixels; ``level``: the paragraph level of both, None if it follows from the text.
+    ``widths``: of both texts as they were reckoned with, in pixels; ``level``: the paragraph level of both, None if it
+    follows from the text.
     """
 
-    second: str = ""
     widths: tuple[int, int] = (0, 0)
     rtl: bool = False
     level: int | None = None
@@ -96,8 +104,10 @@ class Strategy(Protocol):
         """The offset mapping of a plan of this strategy: one entry per patch up to ``geometry.patches``."""
         ...
 
-    def windows(self, plan: Plan, geometry: Geometry, layout: Layout, stride: int) -> list[tuple[Plan, list[Span]]]:
-        """The windows after the first, each with its offset mapping."""
+    def windows(
+        self, plan: Plan, geometry: Geometry, layout: Layout, stride: int, *, rtl: bool | None = None
+    ) -> list[tuple[Plan, list[Span]]]:
+        """The windows after the first, each with its offset mapping. ``rtl``: as it was given for ``plan``."""
         ...
 
     def width(self, text: str, geometry: Geometry, layout: Layout) -> int:

@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
+
 import numpy as np
 
 from pixlm.rendering.geometry import Geometry
@@ -21,9 +24,9 @@ from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell, Plan
 
 
 class _IsolatedPairs(Bigrams):
-    def cell(self, text: str, level: int, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
+    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
         lines = [layout(char) for char in text]
-        return side_by_side(lines[::-1] if level & 1 else lines, patch, least=0)  # invisible pairs take no patch
+        return side_by_side(lines[::-1] if level else lines, patch, least=0)  # invisible pairs take no patch
 
 
 class UpstreamBigrams(Cells):
@@ -48,7 +51,10 @@ class UpstreamBigrams(Cells):
         plan, starts, end = self._row(source, geometry.patches, geometry, layout)
         plan.word_starts = [*starts, end]
         plan.separators = [min(end, geometry.patches - 1)]
-        plan.lost = len(words) - len(starts)
+        hidden = next((placed.start for placed in plan.cells if not _is_shown(placed, geometry)), None)
+        whole = len(starts) if hidden is None else bisect_right(source.words, (hidden, sys.maxsize)) - 1
+        plan.words = words
+        plan.lost = len(words) - whole
         plan.cells = relative_to_words(plan)
         return plan
 
@@ -113,10 +119,14 @@ class UpstreamBigrams(Cells):
             plan.lost += sum(placed.end - placed.start for placed in plan.cells if not _is_shown(placed, geometry))
         return plan, starts, max(end, begin + (bool(words) if source.is_list else 1))
 
-    def windows(self, plan: Plan, geometry: Geometry, layout: Layout, stride: int) -> list[tuple[Plan, list[Span]]]:
+    def windows(
+        self, plan: Plan, geometry: Geometry, layout: Layout, stride: int, *, rtl: bool | None = None
+    ) -> list[tuple[Plan, list[Span]]]:
         """In the order of the screen, so the windows of a right-to-left text begin with its end."""
         assert isinstance(plan, CellPlan)
         source = plan.source
+        if plan.words is not None:
+            return super().windows(plan, geometry, layout, stride, rtl=source.levels is not None)
         begin = plan.separators[0] + 1 if len(plan.separators) > 1 else 0
         line = [*self.pieces(source, layout, geometry)]
         if source.levels is not None:
@@ -124,6 +134,9 @@ class UpstreamBigrams(Cells):
         shown = sum(placed.patch >= begin and _is_shown(placed, geometry) for placed in plan.cells)
         plan.shown, plan.pieces = line[:shown], iter(line[shown:])
         return super().windows(plan, geometry, layout, stride)
+
+    def _characters_after(self, piece: Piece, source: Source, counts: list[int]) -> int:
+        return counts[piece.start] if source.levels is not None else super()._characters_after(piece, source, counts)
 
     def _order(self, pieces: list[Piece], source: Source) -> list[Piece]:
         """Pieces come in the order of the screen already."""
