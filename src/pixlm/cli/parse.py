@@ -61,6 +61,19 @@ def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
     return rest, value
 
 
+def take_task(verb: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """The task's name and the other arguments; without a name the ``command`` of a ``--config FILE`` says it."""
+    from pixlm.tasks import TASKS
+    from pixlm.training.config import read_settings
+
+    _, path = _take(arguments, "--config")
+    if path is not None and arguments[0].startswith("-"):
+        words = str(read_settings(Path(path).expanduser()).get("command", "")).split()
+        if len(words) == 2 and words[0] == verb:
+            return words[1], arguments
+    return take_name(verb, arguments, "task", list(TASKS))
+
+
 def stored_options(task: Task[Any], arguments: list[str]) -> TaskOptions:
     """The options that the model named by ``--model`` was trained with; the task's own where there are none."""
     from pixlm import hub

@@ -10,20 +10,23 @@ from rich.table import Table
 
 
 def print_results(results: Mapping[str, Mapping[str, float]], output: str | None) -> None:
-    """One row a split; counts without decimals. Of several processes only the first prints."""
+    """One row a split; counts without decimals, means with their deviation (``NAME_std``).
+
+    Of several processes only the first prints."""
     if os.environ.get("RANK", "0") != "0":
         return
     if results:
-        names = list(dict.fromkeys(name for row in results.values() for name in row))
+        names = list(dict.fromkeys(name for row in results.values() for name in row if not name.endswith("_std")))
         table = Table("split", *(name.replace("_", " ") for name in names))
         for split, row in results.items():
-            table.add_row(split, *(_cell(row.get(name)) for name in names))
+            table.add_row(split, *(_cell(row.get(name), row.get(f"{name}_std")) for name in names))
         Console().print(table)
     if output:
         print(f"written to {output}")
 
 
-def _cell(value: float | None) -> str:
+def _cell(value: float | None, deviation: float | None = None) -> str:
     if value is None:
         return ""
-    return f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
+    shown = f"{value:d}" if isinstance(value, int) else f"{value:.4f}"
+    return shown if deviation is None else f"{shown} ± {deviation:.4f}"

@@ -159,6 +159,8 @@ class RunConfig:
 class FinetuneConfig(RunConfig):
     """Fine-tune a model on a task."""
 
+    seeds: str | None = None
+    """Several seeds, such as 0,1,2: one run each in a folder of its own, then mean and standard deviation."""
     task: TaskOptions = field(default_factory=TaskOptions)
     """Choices about the task."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -208,6 +210,35 @@ def from_yaml(path: Path, base: Config, command: str) -> Config:
     A run.yaml names its own command, which must then be ``command``. Raises UsageError naming the file and the key for
     unknown keys and values of the wrong type.
     """
+    value = read_settings(path)
+    written_by = value.pop("command", command)
+    if written_by != command:
+        raise UsageError(f"{path}: is the configuration of pixlm {written_by}, not of pixlm {command}")
+    return from_dict(value, base, str(path))
+
+
+def read_settings(path: Path, inside: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The settings in a YAML file, over those of the file that its key ``extends`` names (a path beside it)."""
+    if path.resolve() in inside:
+        raise UsageError(f"{path}: extends itself, by way of {', '.join(each.name for each in inside)}")
+    value = _load_yaml(path)
+    parent = value.pop("extends", None)
+    if parent is None:
+        return value
+    below = read_settings(path.parent / str(parent), (*inside, path.resolve()))
+    return _merge(below, value)
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """``above`` over ``below``, group by group."""
+    merged = dict(below)
+    for key, value in above.items():
+        inner = below.get(key)
+        merged[key] = _merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -218,10 +249,7 @@ def from_yaml(path: Path, base: Config, command: str) -> Config:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:160]}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{path}: holds no settings; write lines such as 'seed: 42'")
-    written_by = value.pop("command", command)
-    if written_by != command:
-        raise UsageError(f"{path}: is the configuration of pixlm {written_by}, not of pixlm {command}")
-    return from_dict(value, base, str(path))
+    return value
 
 
 def from_dict(values: dict[str, Any], base: Config, where: str, prefix: str = "") -> Config:

@@ -9,7 +9,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -69,6 +69,18 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
     return Output(folder, None, ())
 
 
+def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | None:
+    """The scores of a finished run of the same configuration in ``config.output``; None where there is none.
+
+    Raises UsageError for a finished run of another configuration.
+    """
+    folder = Path(config.output).expanduser()
+    if not (folder / METRICS).exists():
+        return None
+    _check_same(folder, {"command": command, **yaml.safe_load(to_yaml(config))}, unfinished=False)
+    return cast(dict[str, dict[str, float]], json.loads((folder / METRICS).read_text(encoding="utf-8")))
+
+
 def _nothing_done(folder: Path) -> bool:
     """Whether a folder is empty, or holds a run that failed before its first checkpoint."""
     return {path.name for path in folder.iterdir()} <= {RUN, INPUTS, LOG}
@@ -88,7 +100,7 @@ def _check_inputs(folder: Path, mine: dict[str, Any]) -> None:
             )
 
 
-def _check_same(folder: Path, mine: dict[str, Any]) -> None:
+def _check_same(folder: Path, mine: dict[str, Any], *, unfinished: bool = True) -> None:
     try:
         theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -97,15 +109,16 @@ def _check_same(folder: Path, mine: dict[str, Any]) -> None:
         ) from None
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
-    if (folder / METRICS).exists():
+    if unfinished and (folder / METRICS).exists():
         raise UsageError(f"{folder}: holds a finished run; name a new folder with --output DIR, or remove this one")
     differences = [key for key in _differences(theirs or {}, mine) if key not in _FREE]
     if differences:
         key = differences[0]
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
         raise UsageError(
-            f"{folder}: holds an unfinished run with another {key}{more}: {_get(theirs, key)!r} there, "
-            f"{_get(mine, key)!r} here; use the same settings to resume it, or name another --output DIR"
+            f"{folder}: holds {'an unfinished' if unfinished else 'a'} run with another {key}{more}: "
+            f"{_get(theirs, key)!r} there, {_get(mine, key)!r} here; use the same settings, or name another "
+            "--output DIR"
         )
 
 
