@@ -57,7 +57,9 @@ def test_words_off_the_canvas_are_errors_unless_upstream_scores():
     upstream = POS.with_options({"scoring": "upstream", "unknown": 1})
     assert upstream.metrics(predictions) == {"accuracy": 2 / 3, "words": 3}
     train = [WordExample(id="t", words=["a", "b", "c"], labels=["VERB", "VERB", "NOUN"])]
-    assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 4}
+    assert POS.baseline(train, predictions) == {"majority_accuracy": 1 / 4, "lexical_accuracy": 1 / 4}
+    seen = [WordExample(id="t", words=["w", "w", "v"], labels=["NOUN", "NOUN", "VERB"])]
+    assert POS.baseline(seen, predictions)["lexical_accuracy"] == 3 / 4
     assert POS.metrics([prediction(0, None, [None])]) == {"words": 0}
 
 

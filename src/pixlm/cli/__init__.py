@@ -19,8 +19,9 @@ from pixlm.errors import RunError, UsageError
 VERBS: dict[str, tuple[str, str | None, str]] = {
     "render": ("pixlm.cli.render", None, "draw text to a PNG, with the patch grid on request"),
     "pretrain": ("pixlm.cli.pretrain", "train", "pretrain a masked model on plain text"),
-    "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task: pos"),
+    "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task; without one it lists them"),
     "evaluate": ("pixlm.cli.evaluate", "train", "score a fine-tuned model on a split"),
+    "table": ("pixlm.cli.table", "train", "results of runs as one table, beside published ones"),
     "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
     "doctor": ("pixlm.cli.doctor", None, "versions, fonts, coverage, threads, and what to install for what is missing"),

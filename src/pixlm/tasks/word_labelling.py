@@ -6,7 +6,7 @@ get no prediction.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,12 +133,25 @@ class WordLabelling(Task[WordExample]):
         return {**scores, "words": len(pairs)}
 
     def baseline(self, train: Sequence[WordExample], predictions: Sequence[WordPrediction]) -> dict[str, float]:
-        counts = Counter(label for example in train for label in example.labels or ())
-        pairs = self._scored(predictions)
-        if not counts or not pairs:
+        """majority: always the most frequent label; lexical: the most frequent label of the word, if it was seen."""
+        by_word: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+        for example in train:
+            for word, label in zip(example.words, example.labels or (), strict=False):
+                by_word[word][label] += 1
+                by_word[None][label] += 1
+        if not by_word:
             return {}
-        most = max(sorted(counts), key=counts.__getitem__)
-        return {"majority_accuracy": sum(gold == most for gold, _ in pairs) / len(pairs)}
+        usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
+        guesses = {"majority": {None: usual[None]}, "lexical": usual}
+        found: dict[str, float] = {}
+        for name, table in guesses.items():
+            guessed = [
+                Prediction(p.example, [table.get(word, usual[None]) for word in p.example.words]) for p in predictions
+            ]
+            scores = self.metrics(guessed)
+            if self.metric in scores:
+                found[f"{name}_{self.metric}"] = scores[self.metric]
+        return found
 
     def record(self, prediction: WordPrediction) -> dict[str, Any]:
         example = prediction.example

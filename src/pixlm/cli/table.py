@@ -1,0 +1,40 @@
+"""`pixlm table RUN ... [--output FILE.md]`: results of runs beside published ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from pixlm import files
+from pixlm.analysis.results import as_markdown, cells, results_of
+from pixlm.cli.parse import parse
+
+
+@dataclass
+class TableArguments:
+    """Print the results of fine-tuning runs as one table, in per cent, beside published ones."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of finished runs, or of runs with several seeds."""
+    output: Path | None = None
+    """File to write the table to, as Markdown."""
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table."""
+    args = parse(TableArguments, "table", TableArguments.__doc__ or "", arguments)
+    results = [result for folder in args.runs for result in results_of(folder.expanduser())]
+    sources = list(dict.fromkeys(each.source for result in results for each in result.published))
+    table = Table("run", "task", "data", "model", "split", "metric", "score", "seeds", *sources)
+    for result in results:
+        table.add_row(*cells(result, sources))
+    Console().print(table)
+    if args.output is not None:
+        files.write_text(args.output, as_markdown(results))
+        print(f"written to {args.output}")
+    return 0
