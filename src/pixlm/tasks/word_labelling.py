@@ -142,7 +142,7 @@ class WordLabelling(Task[WordExample]):
         if not by_word:
             return {}
         usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
-        guesses = {"majority": {None: usual[None]}, "lexical": usual}
+        guesses: dict[str, dict[str | None, str]] = {"majority": {None: usual[None]}, "lexical": usual}
         found: dict[str, float] = {}
         for name, table in guesses.items():
             guessed = [
