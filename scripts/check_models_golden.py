@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from transformers import BertConfig, RobertaConfig
 
 from pixlm import models
 from pixlm.models.pixel.patches import grid_of
@@ -33,8 +34,16 @@ CLASSES = {
     "PIXELModel": models.PixelModel,
     "PIXELForPreTraining": models.PixelForPreTraining,
     "PIXELForTokenClassification": models.PixelForTokenClassification,
+    "PIXELForSequenceClassification": models.PixelForSequenceClassification,
+    "InterpretablePIXELForSequenceClassification": models.PixelForSequenceClassification,
+    "PIXELForQuestionAnswering": models.PixelForQuestionAnswering,
+    "PIXELForBiaffineParsing": models.PixelForDependencyParsing,
+    "BertForBiaffineParsing": models.TokenForDependencyParsing,
+    "RobertaForBiaffineParsing": models.TokenForDependencyParsing,
     "ViTModel": models.PixelEncoder,
 }
+# A picture for people, drawn from the relevance that is compared: it needs OpenCV's colour map.
+NOT_COMPARED = ("out.overlay",)
 
 
 @dataclass
@@ -60,17 +69,31 @@ def supported_cases(folder: Path) -> list[dict[str, Any]]:
     return [case for case in index["cases"] if case["upstream_class"] in CLASSES]
 
 
+def load_config(folder: Path, case: dict[str, Any]) -> Any:
+    """The configuration of a case, as its class wants it."""
+    stored = json.loads((folder / case["weights"] / "config.json").read_text())
+    stored |= case["constructor"].get("config_overrides", {})
+    if stored["model_type"] != "pixel":
+        kind = {"bert": BertConfig, "roberta": RobertaConfig}[stored["model_type"]]
+        return kind(**{key: value for key, value in stored.items() if key != "model_type"})
+    # What upstream takes as arguments of the constructor and does not store.
+    stored |= {key: case["constructor"][key] for key in ("pooling_mode", "add_layer_norm") if key in case["constructor"]}
+    return models.PixelConfig.from_dict({key: value for key, value in stored.items() if key != "model_type"})
+
+
 def load_model(folder: Path, case: dict[str, Any], attention: str) -> torch.nn.Module:
     """The model of a case, strictly loaded, with the changes that the case asks for."""
     weights = folder / case["weights"]
-    overrides = dict(case["constructor"])
-    config = json.loads((weights / "config.json").read_text()) | overrides.pop("config_overrides", {})
-    config = models.PixelConfig.from_dict({key: value for key, value in config.items() if key != "model_type"})
+    config = load_config(folder, case)
     config._attn_implementation = attention
-    model = CLASSES[case["upstream_class"]](config, **overrides).eval()
+    bare = {key: case["constructor"][key] for key in ("add_pooling_layer", "use_mask_token") if key in case["constructor"]}
+    model = CLASSES[case["upstream_class"]](config, **bare).eval()
     path = weights / "model.safetensors"
     state = load_file(path) if path.exists() else torch.load(weights / "pytorch_model.bin", weights_only=True)
-    model.load_state_dict(state, strict=True)
+    loaded = model.load_state_dict(state, strict=False)
+    # Upstream's heads carry parameters that they do not use; ours do not have them.
+    unused = [name for name in loaded.unexpected_keys if name in (case["grad_norms"] or {})]
+    assert not loaded.missing_keys and not unused, (loaded.missing_keys, unused)
     for call in filter(None, case["setup"].split("; ")):
         name, length = call.removesuffix(")").split("(model, ")
         if int(length) > config.num_patches:
@@ -80,46 +103,100 @@ def load_model(folder: Path, case: dict[str, Any], attention: str) -> torch.nn.M
     return model
 
 
+def without_padding_one(inputs: dict[str, torch.Tensor]) -> None:
+    """Inputs of upstream's RoBERTa parser in our terms. It takes every 1 for padding, not only those that are."""
+    starts, labelled = inputs["word_starts"], inputs["arc_labels"] != 1
+    kept = torch.full_like(starts, -100)
+    for row, values in enumerate(starts):
+        rest = values[values != 1]
+        kept[row, : len(rest)] = rest
+    inputs["word_starts"] = kept
+    for name in ("arc_labels", "rel_labels"):
+        inputs[name] = inputs[name].masked_fill(~labelled, -100)
+
+
 def run(folder: Path, case: dict[str, Any], attention: str, device: str = "cpu") -> Report:
     """Run one case and compare."""
     recorded = dict(np.load(folder / case["io"]))
     inputs = {name[3:]: torch.from_numpy(value) for name, value in recorded.items() if name.startswith("in.")}
     if "rng.noise.0" in recorded:
         inputs["noise"] = torch.from_numpy(recorded["rng.noise.0"])
+    if case["upstream_class"] == "RobertaForBiaffineParsing":
+        without_padding_one(inputs)
     model = load_model(folder, case, attention).to(device)
     call = dict(case["call"])
-    if attention != "eager":
+    interpretable = case["upstream_class"].startswith("Interpretable")
+    if interpretable:
+        call["output_attentions"] = True
+    elif attention != "eager":
         call.pop("output_attentions", None)  # would fall back to eager attention
     output = model(**{name: value.to(device) for name, value in inputs.items()}, **call)
-    known = {*output, "panel", "last_hidden_state_sorted"}
+    actual = outputs_of(output, model, inputs)
+    if interpretable:
+        actual |= relevances(model, inputs)
     report = Report(case["case"])
     for name, expected in recorded.items():
-        path = name[4:].split(".")
-        if name.startswith("aux.interpolated"):
-            table = model.get_parameter("vit.embeddings.position_embeddings")
-            actual = positions_for(table, grid_of(inputs["pixel_values"], 16), "upstream")
-        elif not name.startswith("out.") or (path[0] == "panel" and "mask" in path[1]) or path[0] not in known:
+        if name.partition(".")[0] not in ("out", "aux") or name.startswith(NOT_COMPARED):
             continue
-        elif path[0] == "last_hidden_state_sorted":
-            actual = sort_by_position(output.last_hidden_state, output.ids_restore)
-        elif path[0] == "panel":
-            actual = panel(path[1], output, inputs["pixel_values"])
-        else:
-            actual = output[path[0]] if len(path) == 1 else output[path[0]][int(path[1])]
-        value = actual.detach().cpu().numpy()
-        if path[0] in ("mask", "ids_restore"):
+        key = name.partition(".")[2]
+        if key not in actual:
+            assert key.startswith("attentions.") and attention != "eager", name  # eager attention alone can show them
+            continue
+        value = actual[key].detach().cpu().numpy()
+        if np.issubdtype(expected.dtype, np.integer) or key == "mask":
             if not np.array_equal(value, expected):
                 report.unequal.append(name)
             continue
         scale = float(np.abs(expected).max()) or 1.0
-        noise = case["fp32_minus_fp64_max_abs"].get(path[0], 0.0)
+        noise = case["fp32_minus_fp64_max_abs"].get(key.partition(".")[0], 0.0)
         limit = max(OUTPUT_TOLERANCE, NOISE_FACTOR * noise / scale)
         report.outputs[name] = (float(np.abs(value - expected).max()) / scale, limit)
     if any(name.startswith("grad.") for name in recorded):
         output.loss.backward()
         compare_gradients(model, recorded, case, report)
-    assert attention != "eager" or all(name[4:].split(".")[0] in known for name in recorded if name.startswith("out."))
     return report
+
+
+def outputs_of(output: Any, model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Everything that a case may have recorded, by its name there without "out."."""
+    found: dict[str, torch.Tensor] = {}
+    for name, value in output.items():
+        if isinstance(value, tuple):
+            found |= {f"{name}.{number}": each for number, each in enumerate(value)}
+        else:
+            found[name] = value
+    if "ids_restore" in found and "last_hidden_state" in found:
+        found["last_hidden_state_sorted"] = sort_by_position(output.last_hidden_state, output.ids_restore)
+    if "ids_restore" in found and "logits" in found and math.isqrt(output.logits.shape[1]) ** 2 == output.logits.shape[1]:
+        found |= {f"panel.{name}": each for name, each in panels(output, inputs["pixel_values"]).items()}
+    if model.config.model_type == "pixel" and model.config.extend_positions == "upstream":
+        table = model.get_parameter("vit.embeddings.position_embeddings")
+        found["interpolated_position_embeddings"] = positions_for(table, grid_of(inputs["pixel_values"], 16), "upstream")
+    if "arc_logits" in found:
+        labelled = inputs["arc_labels"] != -100
+        found["decoded_arcs"] = output.arc_logits.cpu().argmax(-1)[labelled]
+        at_gold = output.rel_logits.cpu()[labelled, inputs["arc_labels"][labelled]]
+        found["decoded_rels_at_gold_heads"] = at_gold.argmax(-1)
+    return found
+
+
+def relevances(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Attention times its gradient, rolled out over the layers (Chefer et al. 2021), for the best class and class 1."""
+    found: dict[str, torch.Tensor] = {}
+    for target in ("argmax", "1"):
+        output = model(**{name: value.to(model.device) for name, value in inputs.items()}, output_attentions=True)
+        for each in output.attentions:
+            each.retain_grad()
+        logits = output.logits[0]
+        logits[logits.argmax() if target == "argmax" else int(target)].backward()
+        tokens = output.attentions[0].shape[-1]
+        rolled = torch.eye(tokens, device=model.device)
+        for number, each in enumerate(output.attentions):
+            rolled = rolled + (each.grad * each).clamp(min=0).mean(dim=1)[0] @ rolled
+            if target == "1":
+                found |= {f"attention.{number}": each, f"attention_grad_class1.{number}": each.grad}
+        found[f"relevance.{target}"] = rolled[0, 1:]
+    return found
 
 
 def compare_gradients(
@@ -151,13 +228,22 @@ def sort_by_position(hidden: torch.Tensor, ids_restore: torch.Tensor) -> torch.T
     return hidden.gather(1, places[..., None].expand_as(hidden))
 
 
-def panel(name: str, output: Any, pixel_values: torch.Tensor) -> torch.Tensor:
-    """A picture of the original reconstruction script: patches laid out as a square, predictions not de-normalised."""
-    patches = output.logits.cpu()
-    if name == "reconstruction":
-        filled = (output.mask * output.attention_mask).cpu()[..., None]
-        patches = models.patchify(pixel_values / 255) * (1 - filled) + patches * filled
-    return models.unpatchify(patches, columns=math.isqrt(patches.shape[1]))[0]
+def panels(output: Any, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The pictures of the original reconstruction script: patches laid out as a square, predictions as they are."""
+    predictions, mask, attended = (each.cpu() for each in (output.logits, output.mask, output.attention_mask))
+    original = models.patchify(pixel_values / 255)
+    gone, filled = mask[..., None], (mask * attended)[..., None]
+    patches = {
+        "predictions": predictions,
+        "reconstruction": original * (1 - filled) + predictions * filled,
+        "masked": (original * (1 - gone) * 255).clamp(0, 255),
+        "mask": gone.expand_as(original),
+        "attention_mask": attended[..., None].expand_as(original),
+    }
+    square = {
+        name: models.unpatchify(each, columns=math.isqrt(each.shape[1]))[0] for name, each in patches.items()
+    }
+    return {name: each[0] if name.endswith("mask") else each for name, each in square.items()}
 
 
 def main() -> int:

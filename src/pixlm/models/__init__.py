@@ -1,15 +1,22 @@
 """Models: patches -> predictions. A folder per family, one short file per part; :mod:`.presets` names architectures."""
 
+from .biaffine import DependencyParserOutput, parsing_loss
+from .losses import IGNORED_LABEL, ProblemType, answer_loss, label_loss, sequence_loss
 from .pixel import (
     PixelConfig,
     PixelEncoder,
+    PixelEncoderOutput,
+    PixelForDependencyParsing,
     PixelForPreTraining,
     PixelForPreTrainingOutput,
+    PixelForQuestionAnswering,
+    PixelForSequenceClassification,
     PixelForTokenClassification,
     PixelModel,
     PixelModelOutput,
     PixelPreTrainedModel,
-    label_loss,
+    PoolingMode,
+    PositionType,
     patchify,
     predicted_pixels,
     reconstruction_loss,
@@ -18,23 +25,41 @@ from .pixel import (
     unpatchify,
 )
 from .presets import PRESETS, preset
+from .token_parsing import TokenForDependencyParsing
+from .trees import HeadDecoding, decode_heads, maximum_spanning_tree
 
 __all__ = [
+    "DependencyParserOutput",
+    "HeadDecoding",
+    "IGNORED_LABEL",
     "PRESETS",
     "PixelConfig",
     "PixelEncoder",
+    "PixelEncoderOutput",
+    "PixelForDependencyParsing",
     "PixelForPreTraining",
     "PixelForPreTrainingOutput",
+    "PixelForQuestionAnswering",
+    "PixelForSequenceClassification",
     "PixelForTokenClassification",
     "PixelModel",
     "PixelModelOutput",
     "PixelPreTrainedModel",
+    "PoolingMode",
+    "PositionType",
+    "ProblemType",
+    "TokenForDependencyParsing",
+    "answer_loss",
+    "decode_heads",
     "label_loss",
+    "maximum_spanning_tree",
+    "parsing_loss",
     "patchify",
     "predicted_pixels",
     "preset",
     "reconstruction_loss",
     "resize_positions",
+    "sequence_loss",
     "sincos_table",
     "unpatchify",
 ]

@@ -12,6 +12,7 @@ from transformers import initialization as init
 
 from pixlm.errors import UsageError
 
+from ..biaffine import Biaffine
 from .config import PixelConfig
 from .embeddings import PixelEmbeddings, reset_projection
 from .layers import PixelLayer
@@ -65,7 +66,7 @@ class PixelPreTrainedModel(PreTrainedModel):
             init.zeros_(module.bias)
         elif isinstance(module, nn.Conv2d):
             reset_projection(module)
-        elif isinstance(module, PixelEmbeddings):
+        elif isinstance(module, PixelEmbeddings | Biaffine):
             module.reset_parameters()
 
     def _output_flags(self, output_hidden_states: bool | None, output_attentions: bool | None) -> dict[str, bool]:
@@ -87,18 +88,15 @@ class PixelPreTrainedModel(PreTrainedModel):
         return list(head_mask.expand(layers, -1))
 
 
-def check_patch_vector(name: str, value: Any, pixel_values: Tensor, num_patches: int) -> None:
-    """One number per patch, or None.
+def check_patch_vector(name: str, value: Any, rows: Tensor, num_patches: int) -> None:
+    """One number per patch and row, or None.
 
     Raises:
         UsageError: another shape.
     """
-    expected = (len(pixel_values), num_patches)
+    expected = (len(rows), num_patches)
     if value is not None and tuple(value.shape) != expected:
-        raise UsageError(
-            f"{name} must have one value per patch, {list(expected)} for pixel_values {list(pixel_values.shape)}, "
-            f"not {list(value.shape)}"
-        )
+        raise UsageError(f"{name} must have one value per patch, {list(expected)}, not {list(value.shape)}")
 
 
 def with_cls(mask_BN: Tensor | None) -> Tensor | None:

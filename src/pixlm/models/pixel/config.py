@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from transformers import PretrainedConfig
@@ -10,6 +12,25 @@ from transformers import PretrainedConfig
 from pixlm.errors import UsageError
 
 EXTEND_POSITIONS = (None, "upstream", "linear")
+
+
+class PoolingMode(StrEnum):
+    """What a sequence classifier makes one vector of."""
+
+    CLS = "cls"
+    MEAN = "mean"
+    MAX = "max"
+    PMA = "pma"
+    """A learned query that attends over the patches (Lee et al. 2019, "Set Transformer")."""
+
+
+class PositionType(StrEnum):
+    """How a model knows where a patch is."""
+
+    SINCOS = "sincos"
+    """A table that is added to the patches, as published."""
+    ROTARY = "rotary"
+    """Queries and keys turned by their position (Su et al. 2021, "RoFormer"); no table, and so no longest input."""
 
 
 class PixelConfig(PretrainedConfig):
@@ -31,9 +52,17 @@ class PixelConfig(PretrainedConfig):
             ``"linear"``: 1-D linear interpolation along the strip. A stored ``interpolate_pos_encoding: true`` means
             ``"upstream"``. Interpolated positions depend on the width of the input: pad to one width, or fix a longer
             table once with :func:`pixlm.models.resize_positions`.
+        position_embedding_type: "sincos" or "rotary" (see :class:`PositionType`); ``rope_theta`` is the base of the
+            rotary frequencies.
+        pooling_mode: of :class:`PixelForSequenceClassification`, see :class:`PoolingMode`; upstream's spelling
+            ``"pma4"`` means "pma" with 4 heads. None means "mean", or what the weights of an upstream checkpoint show.
+        pma_heads: attention heads of "pma".
+        add_layer_norm: whether mean, max and pma pooling normalise the patches first.
+        mask_padding: padding takes no part in the heads for question answering and parsing, nor in "pma" pooling, so
+            that their outputs do not depend on how far an input is padded. False is how published models were trained.
 
     Raises:
-        UsageError: sizes that do not divide, or an unknown ``extend_positions``.
+        UsageError: sizes that do not divide, or an unknown choice.
     """
 
     model_type = "pixel"
@@ -62,6 +91,12 @@ class PixelConfig(PretrainedConfig):
         norm_pix_loss: bool = True,
         extend_positions: str | None = None,
         interpolate_pos_encoding: bool | None = None,
+        position_embedding_type: str = PositionType.SINCOS,
+        rope_theta: float = 10000.0,
+        pooling_mode: str | None = None,
+        pma_heads: int | None = None,
+        add_layer_norm: bool = True,
+        mask_padding: bool = False,
         **kwargs: Any,
     ) -> None:
         self.hidden_size = hidden_size
@@ -88,6 +123,15 @@ class PixelConfig(PretrainedConfig):
         self.extend_positions = (
             "upstream" if extend_positions is None and interpolate_pos_encoding else extend_positions
         )
+        self.position_embedding_type = _choice(PositionType, "position_embedding_type", position_embedding_type)
+        self.rope_theta = rope_theta
+        spelt_out = re.fullmatch(r"pma(\d+)", pooling_mode or "")
+        if spelt_out:
+            pooling_mode, pma_heads = PoolingMode.PMA, int(spelt_out[1])
+        self.pooling_mode = None if pooling_mode is None else _choice(PoolingMode, "pooling_mode", pooling_mode)
+        self.pma_heads = pma_heads
+        self.add_layer_norm = add_layer_norm
+        self.mask_padding = mask_padding
         super().__init__(**kwargs)
         self._check()
 
@@ -115,6 +159,21 @@ class PixelConfig(PretrainedConfig):
             raise UsageError(f"mask_ratio {self.mask_ratio}: give a share from 0 up to, but not including, 1")
         if self.num_channels not in (1, 3):
             raise UsageError(f"num_channels {self.num_channels}: give 1 (grey) or 3 (colour)")
+        if self.position_embedding_type == PositionType.ROTARY:
+            sizes = (self.hidden_size // self.num_attention_heads, self.decoder_hidden_size // self.decoder_num_attention_heads)
+            if any(size % 2 for size in sizes):
+                raise UsageError(f"rotary positions need attention heads of an even size, not {sizes[0]} and {sizes[1]}")
+        if self.pooling_mode == PoolingMode.PMA and (not self.pma_heads or self.hidden_size % self.pma_heads):
+            raise UsageError(
+                f'pooling_mode "pma" needs pma_heads, a divisor of hidden_size {self.hidden_size}; it is {self.pma_heads}'
+            )
         if self.extend_positions not in EXTEND_POSITIONS:
             choices = ", ".join(str(choice) for choice in EXTEND_POSITIONS)
             raise UsageError(f"extend_positions {self.extend_positions!r}: choose one of {choices}")
+
+
+def _choice(kind: type[StrEnum], name: str, value: str) -> str:
+    """``value`` if it is one of ``kind``, as the plain string that JSON stores."""
+    if value not in list(kind):
+        raise UsageError(f"{name} {value!r}: choose one of {', '.join(kind)}")
+    return str(value)

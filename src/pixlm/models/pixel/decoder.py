@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import initialization as init
 
+from .attention import rotary_angles, sight_of_visible
 from .base import with_cls
 from .config import PixelConfig
-from .embeddings import reset_positions
-from .layers import PixelLayer, attention_bias, run_layers
+from .embeddings import position_table, reset_positions
+from .layers import PixelLayer, run_layers
 from .masking import inverse_permutation
 from .positions import positions_for
 
@@ -26,7 +27,7 @@ class PixelDecoder(nn.Module):
         width = config.decoder_hidden_size
         self.decoder_embed = nn.Linear(config.hidden_size, width)
         self.mask_token = nn.Parameter(torch.empty(1, 1, width))
-        self.decoder_pos_embed = nn.Parameter(torch.empty(1, config.num_patches + 1, width))
+        self.decoder_pos_embed = position_table(config, width)
         self.decoder_layers = nn.ModuleList(
             PixelLayer(config, width, config.decoder_num_attention_heads, config.decoder_intermediate_size)
             for _ in range(config.decoder_num_hidden_layers)
@@ -55,9 +56,17 @@ class PixelDecoder(nn.Module):
             # gathering by ids_restore has not.
             sheet = self.mask_token.to(kept_BKE.dtype).expand(batch, ids_restore.shape[1], width)
             hidden_BTE = torch.cat([cls, sheet.scatter(1, keep_ids[..., None].expand(-1, -1, width), kept_BKE)], dim=1)
-        hidden_BTE = hidden_BTE + positions_for(self.decoder_pos_embed, grid, self.config.extend_positions)
-        bias = attention_bias(self.config, with_cls(attention_mask), hidden_BTE)
-        hidden_BTE, _, _ = run_layers(self.decoder_layers, hidden_BTE, bias)
+        if self.decoder_pos_embed is not None:
+            hidden_BTE = hidden_BTE + positions_for(self.decoder_pos_embed, grid, self.config.extend_positions)
+        position_ids = torch.arange(hidden_BTE.shape[1], device=hidden_BTE.device)[None]
+        head_size = self.config.decoder_hidden_size // self.config.decoder_num_attention_heads
+        sight = sight_of_visible(
+            self.config,
+            with_cls(attention_mask),
+            hidden_BTE,
+            rotary=rotary_angles(self.config, position_ids, head_size),
+        )
+        hidden_BTE, _, _ = run_layers(self.decoder_layers, hidden_BTE, sight)
         return self.decoder_pred(self.decoder_norm(hidden_BTE)[:, 1:])
 
     def reset_parameters(self) -> None:

@@ -1,7 +1,7 @@
 """From pixels to the tokens of the encoder: [CLS, patches], with positions.
 
-Suffixes: B batch, N patches, K kept patches, D width, V values of a patch in the order of the projection (channel, row,
-column).
+Suffixes: B batch, N patches, K kept patches, T tokens, D width, V values of a patch in the order of the projection
+(channel, row, column).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from transformers import initialization as init
 
 from pixlm.errors import UsageError
 
-from .config import PixelConfig
+from .config import PixelConfig, PositionType
 from .patches import grid_of, unit_range, with_channels
 from .positions import positions_for, sincos_table
 
@@ -55,7 +55,7 @@ class PixelEmbeddings(nn.Module):
         self.cls_token = nn.Parameter(torch.empty(1, 1, config.hidden_size))
         self.mask_token = nn.Parameter(torch.empty(1, 1, config.hidden_size)) if use_mask_token else None
         self.patch_embeddings = PatchEmbeddings(config)
-        self.position_embeddings = nn.Parameter(torch.empty(1, config.num_patches + 1, config.hidden_size))
+        self.position_embeddings = position_table(config, config.hidden_size)
 
     def forward(
         self, pixel_values: Tensor, keep_ids: Tensor | None = None, bool_masked_pos: Tensor | None = None
@@ -65,19 +65,35 @@ class PixelEmbeddings(nn.Module):
         Positions are those in the image. Dropped patches are not projected at all.
         """
         grid = grid_of(pixel_values, self.config.patch_size)
-        positions = positions_for(self.position_embeddings, grid, self.config.extend_positions)
         patches = self.patch_embeddings.cut(pixel_values)
-        patch_positions = positions[:, 1:]
         if keep_ids is not None:
             patches = patches[torch.arange(len(patches), device=patches.device)[:, None], keep_ids]
-            patch_positions = patch_positions[0][keep_ids]
         embedded_BKD = self.patch_embeddings(patches)
         if bool_masked_pos is not None:
             if self.mask_token is None:
                 raise UsageError("bool_masked_pos needs a model made with use_mask_token=True")
             embedded_BKD = torch.where(bool_masked_pos.bool()[..., None], self.mask_token, embedded_BKD)
-        cls_B1D = (self.cls_token + positions[:, :1]).expand(len(embedded_BKD), -1, -1)
-        return torch.cat([cls_B1D, embedded_BKD + patch_positions], dim=1)
+        cls_11D = self.cls_token
+        if self.position_embeddings is not None:
+            positions = positions_for(self.position_embeddings, grid, self.config.extend_positions)
+            patch_positions = positions[:, 1:] if keep_ids is None else positions[0, 1:][keep_ids]
+            embedded_BKD = embedded_BKD + patch_positions
+            cls_11D = cls_11D + positions[:, :1]
+        return torch.cat([cls_11D.expand(len(embedded_BKD), -1, -1).to(embedded_BKD), embedded_BKD], dim=1)
+
+    def packed(self, pixel_values: Tensor, position_ids: Tensor, longest: int) -> Tensor:
+        """Tokens [B, T, D] of packed rows: one token a patch slot, CLS in the slots of position 0.
+
+        Args:
+            position_ids: [B, T], T = patches of a row; 0 is a CLS, 1, 2, ... the patches of its text.
+            longest: patches of the longest text.
+        """
+        tokens_BTD = self.patch_embeddings(self.patch_embeddings.cut(pixel_values))
+        tokens_BTD = torch.where((position_ids == 0)[..., None], self.cls_token.to(tokens_BTD), tokens_BTD)
+        if self.position_embeddings is None:
+            return tokens_BTD
+        positions = positions_for(self.position_embeddings, (1, longest), self.config.extend_positions)
+        return tokens_BTD + positions[0][position_ids]
 
     def reset_parameters(self) -> None:
         """CLS and mask token normal, positions sin-cos."""
@@ -88,10 +104,18 @@ class PixelEmbeddings(nn.Module):
         reset_positions(self.position_embeddings)
 
 
-def reset_positions(table: nn.Parameter) -> None:
+def position_table(config: PixelConfig, width: int) -> nn.Parameter | None:
+    """A position table [1, N + 1, width], or None for a model that needs none."""
+    if config.position_embedding_type == PositionType.ROTARY:
+        return None
+    return nn.Parameter(torch.empty(1, config.num_patches + 1, width))
+
+
+def reset_positions(table: nn.Parameter | None) -> None:
     """Fill a position table [1, N + 1, D] with sin-cos rows, unless a checkpoint has just filled it."""
-    if not getattr(table, "_is_hf_initialized", False) and table.device.type != "meta":
-        init.copy_(table, sincos_table(table.shape[1] - 1, table.shape[2]).to(table))
+    if table is None or getattr(table, "_is_hf_initialized", False) or table.device.type == "meta":
+        return
+    init.copy_(table, sincos_table(table.shape[1] - 1, table.shape[2]).to(table))
 
 
 def reset_projection(projection: nn.Conv2d) -> None:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
-from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.utils import can_return_tuple
+from transformers.utils import ModelOutput, can_return_tuple
 
-from .base import PixelPreTrainedModel, check_patch_vector, with_cls
+from .attention import all_visible, sight_of_packed, sight_of_visible
+from .backbone import Encoded, PixelBackbone
+from .base import check_patch_vector, with_cls
 from .config import PixelConfig
-from .embeddings import PixelEmbeddings
-from .layers import Dense, LayerStack, all_visible, attention_bias, run_layers
+from .layers import Dense
+from .packing import check_packing, slots_of_texts, unpacked
 from .patches import grid_of
 
 
-class PixelEncoder(PixelPreTrainedModel):
+@dataclass
+class PixelEncoderOutput(ModelOutput):
+    """Output of :class:`PixelEncoder`; B counts texts, N patches.
+
+    ``last_hidden_state`` [B, N + 1, D], CLS first; ``pooler_output`` [B, D]; on request ``hidden_states`` (layers + 1
+    of them; the last one before the final norm) and ``attentions`` [B, heads, N + 1, N + 1]; ``attention_mask`` [B, N]
+    as given, or, for packed rows, that of the texts.
+    """
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    attention_mask: Tensor | None = None
+
+
+class PixelEncoder(PixelBackbone):
     """Upstream's fine-tuning encoder (``ViTModel``): tokens are [CLS, patches].
 
     Args:
@@ -23,16 +42,10 @@ class PixelEncoder(PixelPreTrainedModel):
     """
 
     def __init__(self, config: PixelConfig, add_pooling_layer: bool = False, use_mask_token: bool = False) -> None:
-        super().__init__(config)
-        self.embeddings = PixelEmbeddings(config, use_mask_token)
+        super().__init__(config, use_mask_token=use_mask_token)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.encoder = LayerStack(config)
-        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = Dense(config.hidden_size, config.hidden_size) if add_pooling_layer else None
         self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.embeddings.patch_embeddings
 
     @can_return_tuple
     def forward(
@@ -41,9 +54,11 @@ class PixelEncoder(PixelPreTrainedModel):
         attention_mask: Tensor | None = None,
         bool_masked_pos: Tensor | None = None,
         head_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        text_slots: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-    ) -> BaseModelOutputWithPooling:
+    ) -> PixelEncoderOutput:
         """Encode pixels.
 
         Args:
@@ -51,11 +66,10 @@ class PixelEncoder(PixelPreTrainedModel):
             attention_mask: [B, N], 1 = text and its closing black patch; None = all ones.
             bool_masked_pos: [B, N], 1 = replace by the mask token.
             head_mask: [heads] or [layers, heads], 1 = keep.
-
-        Returns:
-            ``last_hidden_state`` [B, N + 1, D] (CLS first), ``pooler_output`` [B, D] or None; on request
-            ``hidden_states`` (layers + 1; the last one before the final norm) and ``attentions``
-            [B, heads, N + 1, N + 1] (computed with eager attention).
+            position_ids: [B, N] for packed rows, see :mod:`.packing`. The output is then that of the texts alone, one
+                row each, as if they had been padded; ``attentions`` stay those of the packed rows.
+            text_slots: [texts, 1 + patches], where each text is in the flattened rows, -1 = ended; None works it out
+                of ``position_ids``, in the order of the rows.
 
         Raises:
             UsageError: shapes that do not fit; more patches than positions.
@@ -64,16 +78,33 @@ class PixelEncoder(PixelPreTrainedModel):
         check_patch_vector("attention_mask", attention_mask, pixel_values, rows * columns)
         check_patch_vector("bool_masked_pos", bool_masked_pos, pixel_values, rows * columns)
         flags = self._output_flags(output_hidden_states, output_attentions)
-        hidden_BTD = self.dropout(self.embeddings(pixel_values, bool_masked_pos=bool_masked_pos))
-        visible_BT = None if all_visible(attention_mask) else with_cls(attention_mask)
-        bias = attention_bias(self.config, visible_BT, hidden_BTD, eager=flags["output_attentions"])
-        hidden_BTD, hidden_states, attentions = run_layers(
-            self.encoder.layer, hidden_BTD, bias, self._head_masks(head_mask), **flags
-        )
-        last_BTD = self.layernorm(hidden_BTD)
-        return BaseModelOutputWithPooling(
+        eager = flags["output_attentions"]
+        if position_ids is None:
+            hidden_BTD = self.dropout(self.embeddings(pixel_values, bool_masked_pos=bool_masked_pos))
+            visible_BT = None if all_visible(attention_mask) else with_cls(attention_mask)
+            rotary = self.rotary(torch.arange(rows * columns + 1, device=hidden_BTD.device)[None])
+            sight = sight_of_visible(self.config, visible_BT, hidden_BTD, eager=eager, rotary=rotary)
+            encoded = self.run(hidden_BTD, sight, head_mask, flags)
+        else:
+            check_packing(position_ids, text_slots, len(pixel_values), rows * columns)
+            if text_slots is None:
+                text_slots = slots_of_texts(position_ids, attention_mask)
+            hidden_BTD = self.embeddings.packed(pixel_values, position_ids, text_slots.shape[1] - 1)
+            rotary = self.rotary(position_ids)
+            sight = sight_of_packed(self.config, position_ids, hidden_BTD, eager=eager, rotary=rotary)
+            encoded = self.run(self.dropout(hidden_BTD), sight, head_mask, flags)
+            attention_mask = (text_slots[:, 1:] >= 0).to(torch.uint8)
+            states = encoded.hidden_states
+            encoded = Encoded(
+                unpacked(encoded.last_hidden_state, text_slots),
+                None if states is None else tuple(unpacked(state, text_slots) for state in states),
+                encoded.attentions,
+            )
+        last_BTD = encoded.last_hidden_state
+        return PixelEncoderOutput(
             last_hidden_state=last_BTD,
             pooler_output=None if self.pooler is None else torch.tanh(self.pooler(last_BTD[:, 0])),
-            hidden_states=hidden_states,
-            attentions=attentions,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
+            attention_mask=attention_mask,
         )

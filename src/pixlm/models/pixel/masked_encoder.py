@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .base import PixelPreTrainedModel, check_patch_vector, with_cls
+from .attention import all_visible, sight_of_visible
+from .backbone import PixelBackbone
+from .base import check_patch_vector, with_cls
 from .config import PixelConfig
-from .embeddings import PixelEmbeddings
-from .layers import LayerStack, all_visible, attention_bias, run_layers
 from .masking import PatchSelection, all_patches, ranking, select_patches
 from .patches import grid_of
 
@@ -34,7 +34,7 @@ class PixelModelOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class PixelModel(PixelPreTrainedModel):
+class PixelModel(PixelBackbone):
     """The masked encoder: it sees the patches that are not removed, and never the others.
 
     Which patches go is decided by ``noise`` and ``patch_mask`` (see :meth:`forward`). The position table is frozen.
@@ -42,18 +42,13 @@ class PixelModel(PixelPreTrainedModel):
 
     def __init__(self, config: PixelConfig) -> None:
         super().__init__(config)
-        self.embeddings = PixelEmbeddings(config)
-        self.encoder = LayerStack(config)
-        self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.post_init()
         self.freeze_positions()
 
     def freeze_positions(self) -> None:
         """The sin-cos table stays as it is."""
-        self.embeddings.position_embeddings.requires_grad_(False)
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.embeddings.patch_embeddings
+        if self.embeddings.position_embeddings is not None:
+            self.embeddings.position_embeddings.requires_grad_(False)
 
     @can_return_tuple
     def forward(
@@ -90,16 +85,20 @@ class PixelModel(PixelPreTrainedModel):
         visible_BK = None if all_visible(attention_mask) else attention_mask
         if visible_BK is not None and selection.keep_ids is not None:
             visible_BK = visible_BK.gather(1, selection.keep_ids)
-        bias = attention_bias(self.config, with_cls(visible_BK), hidden_BTD, eager=flags["output_attentions"])
-        hidden_BTD, hidden_states, attentions = run_layers(
-            self.encoder.layer, hidden_BTD, bias, self._head_masks(head_mask), **flags
+        sight = sight_of_visible(
+            self.config,
+            with_cls(visible_BK),
+            hidden_BTD,
+            eager=flags["output_attentions"],
+            rotary=self.rotary(selection.positions()),
         )
+        encoded = self.run(hidden_BTD, sight, head_mask, flags)
         return PixelModelOutput(
-            last_hidden_state=self.layernorm(hidden_BTD),
+            last_hidden_state=encoded.last_hidden_state,
             mask=selection.mask,
             ids_restore=selection.ids_restore,
-            hidden_states=hidden_states,
-            attentions=attentions,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
         )
 
     def _select(

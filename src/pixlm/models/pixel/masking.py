@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class PatchSelection(NamedTuple):
@@ -22,6 +22,11 @@ class PatchSelection(NamedTuple):
     keep_ids: Tensor | None
     mask: Tensor
     ids_restore: Tensor
+
+    def positions(self) -> Tensor:
+        """[B, 1 + K]: the position of CLS (0) and of each patch that stays (1 to N)."""
+        ids = self.ids_restore if self.keep_ids is None else self.keep_ids
+        return nn.functional.pad(ids + 1, (1, 0), value=0)
 
 
 def num_kept(num_patches: int, mask_ratio: float) -> int:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import ModelOutput, can_return_tuple
 
+from .attention import all_visible
 from .base import PixelPreTrainedModel, check_patch_vector
 from .config import PixelConfig
 from .decoder import PixelDecoder
-from .layers import all_visible
 from .masked_encoder import PixelModel
 from .patches import grid_of, reconstruction_loss
 
@@ -49,7 +49,8 @@ class PixelForPreTraining(PixelPreTrainedModel):
     def freeze_positions(self) -> None:
         """Both sin-cos tables stay as they are."""
         self.vit.freeze_positions()
-        self.decoder.decoder_pos_embed.requires_grad_(False)
+        if self.decoder.decoder_pos_embed is not None:
+            self.decoder.decoder_pos_embed.requires_grad_(False)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -1,0 +1,85 @@
+"""One label (or number, or several labels) per text: topics, entailment, similarity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
+
+from pixlm.errors import UsageError
+
+from ..losses import sequence_loss
+from .base import PixelPreTrainedModel
+from .config import PixelConfig, PoolingMode
+from .encoder import PixelEncoder
+from .pooling import AttentionPooling, PatchPooler
+
+
+class PixelForSequenceClassification(PixelPreTrainedModel):
+    """The encoder, pooled to one vector (``config.pooling_mode``), with a linear layer on it."""
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__(config)
+        config.pooling_mode = config.pooling_mode or str(PoolingMode.MEAN)
+        cls = config.pooling_mode == PoolingMode.CLS
+        self.vit = PixelEncoder(config, add_pooling_layer=cls)
+        self.pooler = None if cls else PatchPooler(config)
+        assert config.num_labels is not None
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, AttentionPooling):
+            module.reset_parameters()
+
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        text_slots: Tensor | None = None,
+        compute_loss: bool = True,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> SequenceClassifierOutput:
+        """Classify texts. Inputs as in :meth:`PixelEncoder.forward`, packed rows included.
+
+        Args:
+            labels: see :func:`~pixlm.models.sequence_loss`; one row a text. The loss is the mean over its summands.
+            compute_loss: False leaves ``loss`` out, for a caller who wants (sum, count).
+
+        Returns:
+            ``loss``, ``logits`` [B, labels]; on request ``hidden_states`` and ``attentions`` of the encoder.
+        """
+        encoded = self.vit(
+            pixel_values,
+            attention_mask,
+            head_mask=head_mask,
+            position_ids=position_ids,
+            text_slots=text_slots,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            return_dict=True,
+        )
+        if self.pooler is None:
+            pooled_BD = encoded.pooler_output
+        else:
+            patches_BND = encoded.last_hidden_state[:, 1:]
+            mask = encoded.attention_mask
+            pooled_BD = self.pooler(patches_BND, patches_BND.new_ones(patches_BND.shape[:2]) if mask is None else mask)
+        logits = self.classifier(pooled_BD)
+        loss = None
+        if labels is not None and compute_loss:
+            if len(labels) != len(logits):
+                raise UsageError(f"labels must have one entry per text, {len(logits)}, not {list(labels.shape)}")
+            total, count = sequence_loss(logits, labels, self.config.problem_type)
+            loss = total / count.clamp(min=1)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=encoded.hidden_states, attentions=encoded.attentions
+        )
