@@ -77,7 +77,9 @@ def load_config(folder: Path, case: dict[str, Any]) -> Any:
         kind = {"bert": BertConfig, "roberta": RobertaConfig}[stored["model_type"]]
         return kind(**{key: value for key, value in stored.items() if key != "model_type"})
     # What upstream takes as arguments of the constructor and does not store.
-    stored |= {key: case["constructor"][key] for key in ("pooling_mode", "add_layer_norm") if key in case["constructor"]}
+    stored |= {
+        key: case["constructor"][key] for key in ("pooling_mode", "add_layer_norm") if key in case["constructor"]
+    }
     return models.PixelConfig.from_dict({key: value for key, value in stored.items() if key != "model_type"})
 
 
@@ -86,7 +88,9 @@ def load_model(folder: Path, case: dict[str, Any], attention: str) -> torch.nn.M
     weights = folder / case["weights"]
     config = load_config(folder, case)
     config._attn_implementation = attention
-    bare = {key: case["constructor"][key] for key in ("add_pooling_layer", "use_mask_token") if key in case["constructor"]}
+    bare = {
+        key: case["constructor"][key] for key in ("add_pooling_layer", "use_mask_token") if key in case["constructor"]
+    }
     model = CLASSES[case["upstream_class"]](config, **bare).eval()
     path = weights / "model.safetensors"
     state = load_file(path) if path.exists() else torch.load(weights / "pytorch_model.bin", weights_only=True)
@@ -140,7 +144,8 @@ def run(folder: Path, case: dict[str, Any], attention: str, device: str = "cpu")
             continue
         key = name.partition(".")[2]
         if key not in actual:
-            assert key.startswith("attentions.") and attention != "eager", name  # eager attention alone can show them
+            shown_by_eager_only = key.startswith("attentions.") and attention != "eager"
+            assert shown_by_eager_only, name
             continue
         value = actual[key].detach().cpu().numpy()
         if np.issubdtype(expected.dtype, np.integer) or key == "mask":
@@ -167,11 +172,17 @@ def outputs_of(output: Any, model: torch.nn.Module, inputs: dict[str, torch.Tens
             found[name] = value
     if "ids_restore" in found and "last_hidden_state" in found:
         found["last_hidden_state_sorted"] = sort_by_position(output.last_hidden_state, output.ids_restore)
-    if "ids_restore" in found and "logits" in found and math.isqrt(output.logits.shape[1]) ** 2 == output.logits.shape[1]:
+    if (
+        "ids_restore" in found
+        and "logits" in found
+        and math.isqrt(output.logits.shape[1]) ** 2 == output.logits.shape[1]
+    ):
         found |= {f"panel.{name}": each for name, each in panels(output, inputs["pixel_values"]).items()}
     if model.config.model_type == "pixel" and model.config.extend_positions == "upstream":
         table = model.get_parameter("vit.embeddings.position_embeddings")
-        found["interpolated_position_embeddings"] = positions_for(table, grid_of(inputs["pixel_values"], 16), "upstream")
+        found["interpolated_position_embeddings"] = positions_for(
+            table, grid_of(inputs["pixel_values"], 16), "upstream"
+        )
     if "arc_logits" in found:
         labelled = inputs["arc_labels"] != -100
         found["decoded_arcs"] = output.arc_logits.cpu().argmax(-1)[labelled]
@@ -240,9 +251,7 @@ def panels(output: Any, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
         "mask": gone.expand_as(original),
         "attention_mask": attended[..., None].expand_as(original),
     }
-    square = {
-        name: models.unpatchify(each, columns=math.isqrt(each.shape[1]))[0] for name, each in patches.items()
-    }
+    square = {name: models.unpatchify(each, columns=math.isqrt(each.shape[1]))[0] for name, each in patches.items()}
     return {name: each[0] if name.endswith("mask") else each for name, each in square.items()}
 
 

@@ -22,6 +22,10 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "PixelEncoder": ("pixlm.models", "train"),
     "PixelForPreTraining": ("pixlm.models", "train"),
     "PixelForTokenClassification": ("pixlm.models", "train"),
+    "PixelForSequenceClassification": ("pixlm.models", "train"),
+    "PixelForQuestionAnswering": ("pixlm.models", "train"),
+    "PixelForDependencyParsing": ("pixlm.models", "train"),
+    "TokenForDependencyParsing": ("pixlm.models", "train"),
     "load": ("pixlm.inference", "train"),
 }
 
@@ -31,9 +35,13 @@ if TYPE_CHECKING:
     from pixlm.inference import load as load
     from pixlm.models import PixelConfig as PixelConfig
     from pixlm.models import PixelEncoder as PixelEncoder
+    from pixlm.models import PixelForDependencyParsing as PixelForDependencyParsing
     from pixlm.models import PixelForPreTraining as PixelForPreTraining
+    from pixlm.models import PixelForQuestionAnswering as PixelForQuestionAnswering
+    from pixlm.models import PixelForSequenceClassification as PixelForSequenceClassification
     from pixlm.models import PixelForTokenClassification as PixelForTokenClassification
     from pixlm.models import PixelModel as PixelModel
+    from pixlm.models import TokenForDependencyParsing as TokenForDependencyParsing
     from pixlm.rendering import Rendered as Rendered
     from pixlm.rendering import TextRenderer as TextRenderer
 

@@ -21,6 +21,8 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForPreTraining,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoProcessor,
     PreTrainedModel,
@@ -33,7 +35,10 @@ from pixlm.models import (
     PRESETS,
     PixelConfig,
     PixelEncoder,
+    PixelForDependencyParsing,
     PixelForPreTraining,
+    PixelForQuestionAnswering,
+    PixelForSequenceClassification,
     PixelForTokenClassification,
     PixelModel,
     preset,
@@ -50,10 +55,17 @@ CLASSES: dict[str, type[PreTrainedModel]] = {
     "PixelEncoder": PixelEncoder,
     "PixelForPreTraining": PixelForPreTraining,
     "PixelForTokenClassification": PixelForTokenClassification,
+    "PixelForSequenceClassification": PixelForSequenceClassification,
+    "PixelForQuestionAnswering": PixelForQuestionAnswering,
+    "PixelForDependencyParsing": PixelForDependencyParsing,
     "PIXELModel": PixelModel,
     "ViTModel": PixelEncoder,
     "PIXELForPreTraining": PixelForPreTraining,
     "PIXELForTokenClassification": PixelForTokenClassification,
+    "PIXELForSequenceClassification": PixelForSequenceClassification,
+    "InterpretablePIXELForSequenceClassification": PixelForSequenceClassification,
+    "PIXELForQuestionAnswering": PixelForQuestionAnswering,
+    "PIXELForBiaffineParsing": PixelForDependencyParsing,
 }
 """What ``architectures`` in a config may say, in our words and in those of the original code."""
 
@@ -300,4 +312,6 @@ AutoConfig.register("pixel", PixelConfig, exist_ok=True)
 AutoModel.register(PixelConfig, PixelEncoder, exist_ok=True)
 AutoModelForPreTraining.register(PixelConfig, PixelForPreTraining, exist_ok=True)
 AutoModelForTokenClassification.register(PixelConfig, PixelForTokenClassification, exist_ok=True)
+AutoModelForSequenceClassification.register(PixelConfig, PixelForSequenceClassification, exist_ok=True)
+AutoModelForQuestionAnswering.register(PixelConfig, PixelForQuestionAnswering, exist_ok=True)
 AutoProcessor.register(PixelConfig, _RendererForAuto, exist_ok=True)

@@ -79,7 +79,9 @@ def word_vectors(hidden_BUD: Tensor, word_starts_BV: Tensor) -> tuple[Tensor, Te
     return inside_BWU.to(hidden_BUD.dtype) @ hidden_BUD / counts.to(hidden_BUD.dtype), used_BW
 
 
-def parsing_loss(arc_logits: Tensor, rel_logits: Tensor, arc_labels: Tensor, rel_labels: Tensor) -> tuple[Tensor, Tensor]:
+def parsing_loss(
+    arc_logits: Tensor, rel_logits: Tensor, arc_labels: Tensor, rel_labels: Tensor
+) -> tuple[Tensor, Tensor]:
     """Sum over labelled words of the cross entropies of head and of relation at the gold head, and their number.
 
     Args:
@@ -100,7 +102,13 @@ def parsing_loss(arc_logits: Tensor, rel_logits: Tensor, arc_labels: Tensor, rel
 
 
 def score_words(
-    arcs: Biaffine, rels: Biaffine, units_BUD: Tensor, root_BD: Tensor, word_starts: Tensor | None, *, mask_padding: bool
+    arcs: Biaffine,
+    rels: Biaffine,
+    units_BUD: Tensor,
+    root_BD: Tensor,
+    word_starts: Tensor | None,
+    *,
+    mask_padding: bool,
 ) -> tuple[Tensor, Tensor]:
     """(arc_logits [B, W, W + 1], rel_logits [B, W, W + 1, R]) from the vectors of units and root.
 

@@ -7,7 +7,13 @@ import enum
 from transformers import PreTrainedModel
 
 from pixlm.errors import UsageError
-from pixlm.models.pixel import PixelForPreTraining, PixelForTokenClassification
+from pixlm.models.pixel import (
+    PixelForDependencyParsing,
+    PixelForPreTraining,
+    PixelForQuestionAnswering,
+    PixelForSequenceClassification,
+    PixelForTokenClassification,
+)
 
 
 class Head(enum.Enum):
@@ -24,6 +30,9 @@ _HEADS: dict[str, dict[Head, type[PreTrainedModel]]] = {
     "pixel": {
         Head.PRETRAINING: PixelForPreTraining,
         Head.TOKEN_CLASSIFICATION: PixelForTokenClassification,
+        Head.SEQUENCE_CLASSIFICATION: PixelForSequenceClassification,
+        Head.QUESTION_ANSWERING: PixelForQuestionAnswering,
+        Head.DEPENDENCY_PARSING: PixelForDependencyParsing,
     },
 }
 

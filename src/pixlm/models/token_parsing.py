@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
@@ -46,6 +45,7 @@ class TokenForDependencyParsing(PreTrainedModel):
         self.base_model_prefix = PREFIXES[config.model_type]
         setattr(self, self.base_model_prefix, AutoModel.from_config(config))
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        assert config.num_labels is not None
         self.biaffine_arcs = Biaffine(config.hidden_size, 1, bias_y=False)
         self.biaffine_rels = Biaffine(config.hidden_size, config.num_labels)
         self.post_init()
@@ -57,13 +57,15 @@ class TokenForDependencyParsing(PreTrainedModel):
             module.reset_parameters()
 
     @classmethod
-    def from_pretrained(cls, name: str | os.PathLike[str] | None, *args: Any, **kwargs: Any) -> Any:
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
         """As in transformers; the configuration's class follows from its ``model_type``."""
-        if kwargs.get("config") is None and name is not None:
-            shared = {key: kwargs[key] for key in ("revision", "cache_dir", "local_files_only", "token") if key in kwargs}
+        if kwargs.get("config") is None:
+            shared = {
+                key: kwargs[key] for key in ("revision", "cache_dir", "local_files_only", "token") if key in kwargs
+            }
             labels = {key: kwargs.pop(key) for key in ("num_labels", "id2label", "label2id") if key in kwargs}
-            kwargs["config"] = AutoConfig.from_pretrained(name, **shared, **labels)
-        return super().from_pretrained(name, *args, **kwargs)
+            kwargs["config"] = AutoConfig.from_pretrained(args[0], **shared, **labels)
+        return super().from_pretrained(*args, **kwargs)
 
     @can_return_tuple
     def forward(

@@ -20,7 +20,9 @@ class HeadDecoding(StrEnum):
     """The best tree with one word attached to the root, as Universal Dependencies asks for."""
 
 
-def decode_heads(arc_logits_WH: NDArray[np.floating], decoding: HeadDecoding = HeadDecoding.GREEDY) -> NDArray[np.int64]:
+def decode_heads(
+    arc_logits_WH: NDArray[np.floating], decoding: HeadDecoding = HeadDecoding.GREEDY
+) -> NDArray[np.int64]:
     """The head of each word [W]: 0 = root, j = word j - 1. Give the rows and columns of real words only."""
     if decoding == HeadDecoding.TREE:
         return maximum_spanning_tree(arc_logits_WH)

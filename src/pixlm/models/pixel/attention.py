@@ -74,9 +74,7 @@ def sight_of_packed(
 
 
 def _additive(visible: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(
-        ~visible, torch.finfo(dtype).min
-    )
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(~visible, torch.finfo(dtype).min)
 
 
 def eager_attention(
@@ -137,7 +135,7 @@ class SelfAttention(nn.Module):
 
 
 def rotary_angles(config: PixelConfig, position_ids: Tensor, head_size: int) -> tuple[Tensor, Tensor] | None:
-    """Cosines and sines [B, 1, T, head_size] in float32 for positions [B, T]; None for a model without rotary positions."""
+    """Float32 cosines and sines [B, 1, T, head_size] for positions [B, T]; None for a model with a table."""
     if config.position_embedding_type != "rotary":
         return None
     steps = torch.arange(0, head_size, 2, device=position_ids.device, dtype=torch.float32) / head_size

@@ -17,7 +17,7 @@ from .layers import LayerStack, run_layers
 
 
 class Encoded(NamedTuple):
-    """``last_hidden_state`` [B, T, D] after the final norm; ``hidden_states`` (before it) and ``attentions`` or None."""
+    """``last_hidden_state`` [B, T, D] after the final norm; ``hidden_states`` before it and ``attentions``, or None."""
 
     last_hidden_state: Tensor
     hidden_states: tuple[Tensor, ...] | None

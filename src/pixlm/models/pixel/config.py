@@ -160,12 +160,17 @@ class PixelConfig(PretrainedConfig):
         if self.num_channels not in (1, 3):
             raise UsageError(f"num_channels {self.num_channels}: give 1 (grey) or 3 (colour)")
         if self.position_embedding_type == PositionType.ROTARY:
-            sizes = (self.hidden_size // self.num_attention_heads, self.decoder_hidden_size // self.decoder_num_attention_heads)
+            sizes = (
+                self.hidden_size // self.num_attention_heads,
+                self.decoder_hidden_size // self.decoder_num_attention_heads,
+            )
             if any(size % 2 for size in sizes):
-                raise UsageError(f"rotary positions need attention heads of an even size, not {sizes[0]} and {sizes[1]}")
+                raise UsageError(
+                    f"rotary positions need attention heads of an even size, not {sizes[0]} and {sizes[1]}"
+                )
         if self.pooling_mode == PoolingMode.PMA and (not self.pma_heads or self.hidden_size % self.pma_heads):
             raise UsageError(
-                f'pooling_mode "pma" needs pma_heads, a divisor of hidden_size {self.hidden_size}; it is {self.pma_heads}'
+                f'pooling_mode "pma" needs pma_heads, a divisor of hidden_size {self.hidden_size}, not {self.pma_heads}'
             )
         if self.extend_positions not in EXTEND_POSITIONS:
             choices = ", ".join(str(choice) for choice in EXTEND_POSITIONS)

@@ -73,7 +73,7 @@ class PixelEmbeddings(nn.Module):
             if self.mask_token is None:
                 raise UsageError("bool_masked_pos needs a model made with use_mask_token=True")
             embedded_BKD = torch.where(bool_masked_pos.bool()[..., None], self.mask_token, embedded_BKD)
-        cls_11D = self.cls_token
+        cls_11D: Tensor = self.cls_token
         if self.position_embeddings is not None:
             positions = positions_for(self.position_embeddings, grid, self.config.extend_positions)
             patch_positions = positions[:, 1:] if keep_ids is None else positions[0, 1:][keep_ids]

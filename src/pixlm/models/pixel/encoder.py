@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import ModelOutput, can_return_tuple
 
+from pixlm.errors import UsageError
+
 from .attention import all_visible, sight_of_packed, sight_of_visible
 from .backbone import Encoded, PixelBackbone
 from .base import check_patch_vector, with_cls
@@ -87,6 +89,8 @@ class PixelEncoder(PixelBackbone):
             encoded = self.run(hidden_BTD, sight, head_mask, flags)
         else:
             check_packing(position_ids, text_slots, len(pixel_values), rows * columns)
+            if bool_masked_pos is not None:
+                raise UsageError("bool_masked_pos is for padded rows, not for packed ones")
             if text_slots is None:
                 text_slots = slots_of_texts(position_ids, attention_mask)
             hidden_BTD = self.embeddings.packed(pixel_values, position_ids, text_slots.shape[1] - 1)

@@ -11,6 +11,7 @@ from .base import PixelPreTrainedModel, check_patch_vector
 from .config import PixelConfig
 from .encoder import PixelEncoder
 
+
 class PixelForTokenClassification(PixelPreTrainedModel):
     """The encoder with a linear layer on every patch; a word's label stands on its first patch."""
 
