@@ -97,7 +97,7 @@ def load_model(folder: Path, case: dict[str, Any], attention: str) -> torch.nn.M
     loaded = model.load_state_dict(state, strict=False)
     # Upstream's heads carry parameters that they do not use; ours do not have them.
     unused = [name for name in loaded.unexpected_keys if name in (case["grad_norms"] or {})]
-    assert not loaded.missing_keys and not unused, (loaded.missing_keys, unused)
+    assert not loaded.missing_keys + unused, (loaded.missing_keys, unused)
     for call in filter(None, case["setup"].split("; ")):
         name, length = call.removesuffix(")").split("(model, ")
         if int(length) > config.num_patches:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,29 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, AutoModelForPreTraining, AutoModelForTokenClassification, AutoProcessor
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForPreTraining,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoProcessor,
+)
 
 from pixlm import hub
 from pixlm.errors import UsageError
-from pixlm.models import PixelConfig, PixelEncoder, PixelForPreTraining, PixelForTokenClassification, PixelModel, preset
+from pixlm.models import (
+    PixelConfig,
+    PixelEncoder,
+    PixelForDependencyParsing,
+    PixelForPreTraining,
+    PixelForQuestionAnswering,
+    PixelForSequenceClassification,
+    PixelForTokenClassification,
+    PixelModel,
+    preset,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "pixel-models"
 ONLY_BIN = GOLDEN / "pretrain-25-bin"
@@ -162,14 +181,46 @@ PixelForPreTraining.from_pretrained({str(ONLY_BIN)!r})
 
 
 @pytest.mark.parametrize(
-    ("case", "model_class"),
-    [("token-36-up", PixelForTokenClassification), ("pixel-model-36", PixelModel), ("vit-30", PixelEncoder)],
+    ("case", "model_class", "unused"),
+    [
+        ("token-36-up", PixelForTokenClassification, ()),
+        ("pixel-model-36", PixelModel, ()),
+        ("vit-30", PixelEncoder, ()),
+        ("sequence-36/weights-cls-3", PixelForSequenceClassification, ("pooler.linear", "pooler.ln")),
+        ("sequence-36/weights-tokens-3", PixelForSequenceClassification, ()),
+        ("qa-49", PixelForQuestionAnswering, ("classifier",)),
+        ("biaffine-40", PixelForDependencyParsing, ("classifier",)),
+    ],
 )
-def test_upstream_class_names(case, model_class):
+@pytest.mark.filterwarnings("ignore:the config.json of")
+def test_upstream_class_names(case, model_class, unused):
     model = hub.load_model(GOLDEN / case)
     assert type(model) is model_class
     stored = load_file(GOLDEN / case / "model.safetensors")
-    assert model.state_dict().keys() == stored.keys()
+    unused_names = {f"{layer}.{part}" for layer in unused for part in ("weight", "bias")}
+    assert model.state_dict().keys() == stored.keys() - unused_names
+
+
+def test_pooling_follows_from_the_weights(tmp_path):
+    folder = GOLDEN / "sequence-36"
+    for load in (hub.load_model, AutoModelForSequenceClassification.from_pretrained):
+        assert load(folder / "weights-cls-3").config.pooling_mode == "cls"
+        with pytest.warns(UserWarning, match=r'mean is assumed; if it was max, add "pooling_mode": "max"'):
+            assert load(folder / "weights-tokens-3").config.pooling_mode == "mean"
+        with pytest.raises(UsageError, match=r'add "pooling_mode": "pma" and "pma_heads"'):
+            load(folder / "weights-pma4-3")
+    told = hub.load_config(folder / "weights-pma4-3", pooling_mode="pma4")
+    model = hub.load_model(folder / "weights-pma4-3", config=told)
+    hub.save(tmp_path, model)
+    again = hub.load_model(tmp_path)
+    assert (again.config.pooling_mode, again.config.pma_heads) == ("pma", 4)
+    assert torch.equal(again.pooler.pooling["pooler"].S, model.pooler.pooling["pooler"].S)
+
+
+def test_an_interpretable_classifier_is_a_classifier(tmp_path):
+    shutil.copytree(GOLDEN / "sequence-36" / "weights-cls-3", tmp_path, dirs_exist_ok=True)
+    edit_config(tmp_path, architectures=["InterpretablePIXELForSequenceClassification"])
+    assert hub.load_model(tmp_path).config.pooling_mode == "cls"
 
 
 def test_vit_mae_is_read_as_pixel(folder):
@@ -375,4 +426,6 @@ def test_auto_classes(folder, renderers):
     assert type(AutoModel.from_pretrained(folder)) is PixelEncoder
     assert type(AutoModelForPreTraining.from_pretrained(folder)) is PixelForPreTraining
     assert type(AutoModelForTokenClassification.from_pretrained(TOKEN)) is PixelForTokenClassification
+    assert type(AutoModelForSequenceClassification.from_pretrained(folder)) is PixelForSequenceClassification
+    assert type(AutoModelForQuestionAnswering.from_pretrained(GOLDEN / "qa-49")) is PixelForQuestionAnswering
     assert AutoProcessor.from_pretrained(str(folder)) == {"folder": str(folder)}

@@ -37,7 +37,7 @@ class PixelPreTrainedModel(PreTrainedModel):
     _supports_attention_backend = True
     # Checkpoints of one head load into another: what the other head does not have is left aside. (Every fine-tuned
     # checkpoint of the original code carries a classifier, used or not; a pre-trained one carries the decoder.)
-    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012 - transformers' type
+    _keys_to_ignore_on_load_unexpected: list[str] | set[str] | None = [  # noqa: RUF012 - transformers' type
         r"^decoder\.",
         r"^classifier\.",
         r"(^|\.)pooler\.",

@@ -16,6 +16,7 @@ from .config import PixelConfig
 from .encoder import PixelEncoder
 from .masked_encoder import PixelModel
 from .positions import positions_for
+from .sequence_classification import PixelForSequenceClassification, pooling_in
 
 Model = TypeVar("Model", bound=PixelPreTrainedModel)
 _PREFIX = "vit."
@@ -34,6 +35,8 @@ def load_checkpoint(folder: Path, model_class: type[Model], config: PixelConfig,
         UsageError: the weights cannot be read, lack a parameter, or have another shape; names file or parameter.
     """
     weights = _renamed(read_weights(folder), model_class)
+    if issubclass(model_class, PixelForSequenceClassification) and config.pooling_mode is None and not new_head:
+        config.pooling_mode = pooling_in(weights, str(folder))
     options: dict[str, Any] = {}
     if issubclass(model_class, PixelEncoder):  # the configuration does not say what a bare encoder has
         options["add_pooling_layer"] = "pooler.dense.weight" in weights
