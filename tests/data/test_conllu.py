@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pixlm.data import conllu
+from pixlm.data.readers.problems import Problems
 from pixlm.errors import UsageError
 
 GOOD = """# sent_id = s1
@@ -62,7 +63,8 @@ def test_windows_line_ends_and_a_byte_order_mark(tmp_path):
         (GOOD.replace("go\tgo\tVERB\tVB\t_\t0", "go\tgo\tVERB\tVB\t0", 1), r"line 6: 9 columns where CoNLL-U has 10"),
         ("just a text\n", r"line 1: 1 column where CoNLL-U has 10"),
         (GOOD.replace("1\tDo\tdo", "1\t\tdo"), r"line 4: the word form \(column 2\) is empty"),
-        (GOOD.replace("\t3\taux\t", "\tthree\taux\t"), r"sentence at line 1: not CoNLL-U"),
+        (GOOD.replace("2\tn't", "two\tn't"), r"line 5: 'two' in column 1 is no word's number"),
+        (GOOD.replace("\n3\tgo", "\n1\tgo"), r"line 6: word number 1 where 3 was due"),
         ("", "holds no sentence"),
         ("# only = a comment\n\n", "holds no sentence"),
     ],
@@ -80,6 +82,27 @@ def test_a_missing_file_a_folder_and_other_encodings(tmp_path):
         conllu.read(tmp_path / "none.conllu")
     with pytest.raises(UsageError, match="is a folder"):
         conllu.read(tmp_path)
-    (tmp_path / "latin1.conllu").write_bytes("1\tcafé".encode("latin-1"))
-    with pytest.raises(UsageError, match="not UTF-8"):
+    (tmp_path / "latin1.conllu").write_bytes("# x\n1\tcafé".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"latin1.conllu, line 2: not UTF-8 text \(byte 0xe9\)"):
         conllu.read(tmp_path / "latin1.conllu")
+    (tmp_path / "utf16.conllu").write_bytes(GOOD.encode("utf-16"))
+    with pytest.raises(UsageError, match="UTF-16"):
+        conllu.read(tmp_path / "utf16.conllu")
+
+
+def test_bad_sentences_are_left_out_and_counted_by_choice(tmp_path):
+    bad = GOOD.replace("\t3\taux\t3:aux", "\t3\taux")
+    problems = Problems("skip")
+    sentences = conllu.read(write(tmp_path, GOOD + bad + GOOD), problems)
+    assert len(sentences) == 2
+    assert problems.skipped == 1
+    assert "line 14: left out: 9 columns" in problems.messages[0]
+
+
+def test_another_tree_is_written_into_the_same_lines(tmp_path):
+    (sentence,) = conllu.read(write(tmp_path, GOOD))
+    same = conllu.with_tree(sentence, [int(head) for head in sentence.heads], sentence.relations)
+    assert same == GOOD
+    lines = conllu.with_tree(sentence, [2, 0, None, 3, 3], ["a", "root", None, "b", "c"]).split("\n")
+    assert lines[2] == GOOD.split("\n")[2]
+    assert [line.split("\t")[6:8] for line in (lines[3], lines[4], lines[5])] == [["2", "a"], ["0", "root"], ["_", "_"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,17 @@ from pixlm.errors import UsageError
 
 SPLITS = ("train", "dev", "test")
 
+WORDS: Mapping[str, Sequence[str]] = {
+    "train": ("train", "training"),
+    "dev": ("dev", "devel", "validation", "valid", "val"),
+    "test": ("test",),
+}
+"""The usual words for splits in file names."""
+
 
 @dataclass(frozen=True)
 class Sources:
-    """Which file or files hold each split; none where there is none."""
+    """Which file or files (or ``datasets`` folders) hold each split; none where there is none."""
 
     train: tuple[Path, ...] = ()
     dev: tuple[Path, ...] = ()
@@ -29,23 +36,69 @@ class Sources:
 class Naming:
     """How a format names the files of its splits.
 
-    suffix: of every file; words: per split, the parts of a name that mark it (``vi_vtb-ud-dev.conllu`` has the parts
-    vi, vtb, ud, dev); others: the split of files that no word marks, None to leave them out.
+    suffix: of the files, or several in order of preference: of two files that differ in it alone the first counts;
+    words: per split, the parts of a name that mark it (``vi_vtb-ud-dev.conllu`` has the parts vi, vtb, ud, dev);
+    others: the split of files that no word marks, None to leave them out; saved: whether folders that
+    ``datasets`` wrote count; ignore: folders that are not looked into.
     """
 
-    suffix: str
+    suffix: str | tuple[str, ...]
     words: Mapping[str, Sequence[str]]
     others: str | None = None
+    saved: bool = False
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        return (self.suffix,) if isinstance(self.suffix, str) else self.suffix
+
+    def stem(self, path: Path) -> str:
+        """The name without the suffix."""
+        found = next((suffix for suffix in self.suffixes if path.name.endswith(suffix)), "")
+        return path.name.removesuffix(found)
 
     def split_of(self, path: Path) -> str | None:
         """The split that a file's name says it belongs to."""
-        parts = set(re.split(r"[._\- ]+", path.name.removesuffix(self.suffix).lower()))
-        marked = [split for split in SPLITS if parts & set(self.words.get(split, ()))]
+        marked = self._marked(self.stem(path))
         if len(marked) > 1:
             raise UsageError(
                 f"{path}: its name says both {' and '.join(marked)}; name the splits with --data.train FILE ..."
             )
         return marked[0] if marked else self.others
+
+    def _marked(self, name: str) -> list[str]:
+        parts = set(re.split(r"[._\- ]+", name.lower()))
+        return [split for split in SPLITS if parts & set(self.words.get(split, ()))]
+
+    def files(self, root: Path) -> Iterator[Path]:
+        """The files of this format in ``root`` and the folders in it, each once, in the order of their names.
+
+        Hidden files and those that macOS adds to archives are left out.
+        """
+        found: dict[tuple[Path, str], Path] = {}
+        for suffix in self.suffixes:
+            for path in sorted(root.rglob(f"*{suffix}")):
+                inside = path.relative_to(root).parts
+                hidden = any(part.startswith(".") or part == "__MACOSX" for part in inside)
+                if not hidden and path.is_file() and not set(inside[:-1]) & set(self.ignore):
+                    found.setdefault((path.parent, self.stem(path)), path)
+        return iter(sorted(found.values()))
+
+
+TREEBANK = Naming(".conllu", WORDS)
+"""Universal Dependencies: ``vi_vtb-ud-train.conllu``."""
+ENTITIES = Naming((".iob2", ".conll", ".bio", ".jsonl", ".json", ".parquet", ".tsv", ".txt"), WORDS, saved=True)
+"""``train.txt`` (CoNLL-2003, MasakhaNER), ``en_ewt-ud-train.iob2`` (UNER), ``klue-ner-v1.1_dev.tsv``, ``hi_train.json``
+(Naamapadam), ``datasets`` folders."""
+TABLES = Naming((".tsv", ".csv", ".jsonl", ".json", ".parquet"), WORDS, saved=True)
+"""``train.tsv``, ``dev.csv`` ...: one's own texts, SIB-200 (a folder a language)."""
+PAIRS = Naming(
+    (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt"), WORDS, saved=True, ignore=("original", "Diagnostic")
+)
+"""GLUE (``dev_matched.tsv``), SNLI (``snli_1.0_train.jsonl``), MultiNLI, XNLI (``xnli.dev.ur.tsv``); the archives of
+GLUE hold the data a second time in folders called "original"."""
+QUESTIONS = Naming((".json", ".jsonl", ".parquet"), WORDS, saved=True)
+"""``train-v1.1.json``, ``KorQuAD_v1.0_dev.json``, ``jaquad_train_0000.json``, ``tydiqa-goldp-v1.1-train.json``."""
 
 
 def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) -> Sources:
@@ -57,28 +110,43 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
     found: dict[str, tuple[Path, ...]] = dict.fromkeys(SPLITS, ())
     if folder is not None:
         root = Path(folder).expanduser()
-        if root.is_file():
+        if root.is_file() or (naming.saved and is_saved(root)):
             found["train"] = (root,)
         elif root.is_dir():
-            for path in sorted(root.rglob(f"*{naming.suffix}")):
-                split = naming.split_of(path) if path.is_file() else None
-                if split is not None:
-                    found[split] += (path,)
+            for split, path in _in_folder(root, naming):
+                found[split] += (path,)
             if not any(found.values()):
-                wanted = ", ".join(f"*{words[0]}*{naming.suffix}" for words in naming.words.values())
+                wanted = ", ".join(
+                    f"*{words[0]}*{suffix}" for words in naming.words.values() for suffix in naming.suffixes[:1]
+                )
+                also = f" (or {', '.join(naming.suffixes[1:])})" if len(naming.suffixes) > 1 else ""
                 raise UsageError(
-                    f"{root}: no data found; looked for {wanted}; or name files with --data.train FILE ..."
+                    f"{root}: no data found; looked for {wanted}{also}; or name files with --data.train FILE ..."
                 )
         else:
             raise UsageError(f"{root}: no such file or folder")
     for split, name in named.items():
         if name is not None:
             path = Path(name).expanduser()
-            if not path.is_file():
+            if not path.is_file() and not (naming.saved and is_saved(path)):
                 reason = "is a folder, not a file" if path.is_dir() else "no such file"
                 raise UsageError(f"{path}: {reason} (--data.{split})")
             found[split] = (path,)
     return Sources(**found)
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a folder is one split that ``datasets`` wrote with ``save_to_disk``."""
+    return (path / "state.json").is_file() and (path / "dataset_info.json").is_file()
+
+
+def _in_folder(root: Path, naming: Naming) -> Iterator[tuple[str, Path]]:
+    marks = sorted(root.rglob("state.json")) if naming.saved else []
+    folders = [mark.parent for mark in marks if is_saved(mark.parent)]
+    for path in folders or naming.files(root):
+        split = naming.split_of(path)
+        if split is not None:
+            yield split, path
 
 
 def require(sources: Sources, split: str) -> tuple[Path, ...]:

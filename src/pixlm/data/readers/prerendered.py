@@ -1,0 +1,134 @@
+"""Text that was rendered beforehand: Parquet files of pictures, as PIXEL's pretraining sets are published.
+
+Columns ``pixel_values`` (a PNG: one row of patches, grey) and ``num_patches`` (those with text, without the closing
+black one), as in ``Team-PIXEL/rendered-wikipedia-english``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pixlm.data.readers.problems import Problems
+from pixlm.errors import UsageError
+
+_KEPT_GROUPS = 4
+_MAX_PATCHES = 65536
+"""Widest picture that is decoded; a small file can claim a huge one."""
+
+
+@dataclass(frozen=True)
+class PrerenderedText:
+    """pixel_values: uint8 [P, P * L], white is 255; num_patches: patches with text; where: file and row."""
+
+    pixel_values: np.ndarray
+    num_patches: int
+    where: str
+
+
+class PrerenderedParquet(Sequence[PrerenderedText]):
+    """A map-style view of Parquet files; it reads one row group at a time and keeps the last few.
+
+    Args:
+        paths: the files, in the order of their rows.
+        min_patches: rows with fewer patches of text are left out (PIXEL leaves out those below 22).
+        pixels_per_patch: the height every picture must have.
+        problems: files that cannot be read are bad input. A picture that cannot be decoded is an error when it is
+            asked for.
+
+    Raises:
+        UsageError: a file is missing, is no Parquet file, or lacks a column.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        *,
+        min_patches: int = 0,
+        pixels_per_patch: int = 16,
+        problems: Problems | None = None,
+    ):
+        self.paths = [Path(path) for path in paths]
+        self.pixels_per_patch = pixels_per_patch
+        problems = problems or Problems()
+        rows: list[tuple[int, int, int, int]] = []
+        for number, path in enumerate(self.paths):
+            try:
+                rows += [(number, *row) for row in _index(path) if row[2] >= min_patches]
+            except UsageError as error:
+                problems.skip(str(path), str(error).removeprefix(f"{path}: "))
+        if not rows:
+            raise UsageError(f"{', '.join(map(str, self.paths[:3]))}: no row with {min_patches} patches or more")
+        self._rows = np.array(rows, np.int32)
+        self.lengths = self._rows[:, 3] + 1
+        """Attended patches of each row: those with text and the closing one."""
+        self._groups: dict[tuple[int, int], Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        number, group, row, patches = (int(value) for value in self._rows[index])
+        cell = self._group(number, group)[row].as_py()
+        where = f"{self.paths[number]}, row group {group}, row {row + 1}"
+        return PrerenderedText(self._decode(cell, where), patches, where)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_groups": {}}
+
+    def _group(self, number: int, group: int) -> Any:
+        import pyarrow.parquet
+
+        key = (number, group)
+        if key not in self._groups:
+            while len(self._groups) >= _KEPT_GROUPS:
+                self._groups.pop(next(iter(self._groups)))
+            with pyarrow.parquet.ParquetFile(self.paths[number]) as file:
+                self._groups[key] = file.read_row_group(group, columns=["pixel_values"]).column("pixel_values")
+        return self._groups[key]
+
+    def _decode(self, cell: Any, where: str) -> np.ndarray:
+        data: Any = cell.get("bytes") if isinstance(cell, dict) else cell
+        side = self.pixels_per_patch
+        try:
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+                width, height = picture.size
+                if height != side or width % side or not 0 < width <= side * _MAX_PATCHES:
+                    raise UsageError(
+                        f"{where}: a picture of {width} x {height} pixels is no row of {side}-pixel patches"
+                    )
+                return np.asarray(picture.convert("L"))
+        except (TypeError, UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UsageError(f"{where}: no PNG: {error}") from None
+
+
+def _index(path: Path) -> list[tuple[int, int, int]]:
+    """(row group, row in it, num_patches) of every row of a file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            missing = {"pixel_values", "num_patches"} - set(file.schema_arrow.names)
+            if missing:
+                raise UsageError(
+                    f"{path}: no column {', '.join(sorted(missing))}; it has: {', '.join(file.schema_arrow.names)}"
+                )
+            groups = range(file.metadata.num_row_groups)
+            counts = [
+                file.read_row_group(group, columns=["num_patches"]).column("num_patches").to_pylist()
+                for group in groups
+            ]
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: no Parquet file: {' '.join(str(error).split())[:160]}") from None
+    return [(group, row, int(count)) for group in groups for row, count in enumerate(counts[group])]

@@ -1,0 +1,205 @@
+"""Rows of TSV, CSV, JSON, JSON lines and Parquet files and of ``datasets`` folders, each with the line it is on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixlm.data.readers.problems import Problems, numbered_lines, read_text, text_problem
+from pixlm.data.splits import is_saved
+from pixlm.errors import UsageError
+
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt")
+"""Of files; ``.txt`` holds tab-separated columns, as SNLI's and MultiNLI's do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row: its values by column name, and where it stands (the file and the line or row)."""
+
+    values: Mapping[str, Any]
+    where: str
+    number: int
+
+
+def read_records(
+    path: Path, *, header: Sequence[str] | None = None, ragged: bool = False, problems: Problems | None = None
+) -> list[Record]:
+    """The rows of a file or of a ``datasets`` folder.
+
+    Tab-separated files have no quoting (GLUE's, SIB's), comma-separated ones have the usual one. Class labels that
+    Parquet files and folders store as numbers come as the names that they store too, -1 ("no label") as None.
+
+    Args:
+        header: column names of a TSV or CSV file that has no line for them.
+        ragged: rows that lack columns are known in this data set: leave them out and go on.
+    """
+    problems = problems or Problems()
+    if path.is_dir():
+        return _saved(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _parquet(path)
+    text = read_text(path)
+    if suffix == ".jsonl" or (suffix == ".json" and not _one_document(text)):
+        return _json_lines(path, text, problems)
+    if suffix == ".json":
+        return _json(path, text, problems)
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path}: rows are read from {', '.join(SUFFIXES)} files and datasets folders")
+    rows = _csv(text) if suffix == ".csv" else ((number, line.split("\t")) for number, line in numbered_lines(text))
+    return list(_table(path, rows, header, ragged, problems))
+
+
+def _csv(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text))
+    number = 1
+    for row in reader:
+        if row:
+            yield number, row
+        number = reader.line_num + 1
+
+
+def _table(
+    path: Path, rows: Iterator[tuple[int, list[str]]], header: Sequence[str] | None, ragged: bool, problems: Problems
+) -> Iterator[Record]:
+    names = list(header) if header is not None else None
+    try:
+        for number, cells in rows:
+            where = f"{path}, line {number}"
+            reason = next((found for cell in cells if (found := text_problem(cell))), None)
+            if reason:
+                problems.skip(where, reason)
+            elif names is None:
+                names = [cell.strip() for cell in cells]
+                if len(set(names)) < len(names):
+                    raise UsageError(f"{where}: the header has a column name twice: {', '.join(names)}")
+            elif len(cells) != len(names):
+                what = f"{len(cells)} column{'s' * (len(cells) != 1)} where {len(names)} are due: {', '.join(names)}"
+                if ragged and len(cells) < len(names):
+                    problems.leave_out(where, what)
+                else:
+                    problems.skip(where, what)
+            else:
+                yield Record(dict(zip(names, cells, strict=True)), where, number)
+    except csv.Error as error:
+        raise UsageError(f"{path}: no CSV file: {error}") from None
+
+
+def _one_document(text: str) -> bool:
+    """Whether a .json file is one JSON value, and not one a line."""
+    start = text.lstrip()[:1]
+    if start != "{":
+        return True
+    first = next(numbered_lines(text))[1]
+    try:
+        whole = json.loads(first)
+    except ValueError:
+        return True  # pretty-printed
+    return isinstance(whole, dict) and isinstance(whole.get("data"), list)
+
+
+def _json_lines(path: Path, text: str, problems: Problems) -> list[Record]:
+    records = []
+    for number, line in numbered_lines(text):
+        where = f"{path}, line {number}"
+        try:
+            value = json.loads(line)
+            reason = None if isinstance(value, dict) else f"no JSON object, but {line[:40]!r}"
+        except (ValueError, RecursionError) as error:
+            reason = f"no JSON: {error}"
+        reason = reason or value_problem(value)
+        if reason:
+            problems.skip(where, reason)
+        else:
+            records.append(Record(value, where, number))
+    return records
+
+
+def load_json(path: Path, text: str) -> Any:
+    """A JSON document; UsageError with the line where it breaks off."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: JSON nested too deeply") from None
+
+
+def _json(path: Path, text: str, problems: Problems) -> list[Record]:
+    whole = load_json(path, text)
+    rows = whole.get("data") if isinstance(whole, dict) else whole
+    if not isinstance(rows, list):
+        raise UsageError(f'{path}: neither a list of objects nor an object with such a list as "data"')
+    records = []
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}, row {number}"
+        reason = value_problem(row) if isinstance(row, dict) else "no JSON object"
+        if reason:
+            problems.skip(where, reason)
+        else:
+            records.append(Record(row, where, number))
+    return records
+
+
+def value_problem(value: Any) -> str | None:
+    """What is wrong with the text anywhere inside a JSON value."""
+    if isinstance(value, str):
+        return text_problem(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((found for one in value if (found := value_problem(one))), None)
+    return None
+
+
+def _parquet(path: Path) -> list[Record]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: no Parquet file: {' '.join(str(error).split())[:160]}") from None
+    return _rows(path, table)
+
+
+def _saved(path: Path) -> list[Record]:
+    import datasets
+
+    if not is_saved(path):
+        raise UsageError(f"{path}: is a folder, and no split of a data set saved with datasets' save_to_disk")
+    try:
+        table = datasets.load_from_disk(str(path)).with_format("arrow")[:]
+    except Exception as error:  # the library raises many kinds for a damaged folder
+        raise UsageError(f"{path}: no readable datasets folder: {' '.join(str(error).split())[:160]}") from None
+    return _rows(path, table)
+
+
+def _rows(path: Path, table: Any) -> list[Record]:
+    import datasets
+
+    columns = {}
+    for name, feature in datasets.Features.from_arrow_schema(table.schema).items():
+        values = table.column(name).to_pylist()
+        inner = getattr(feature, "feature", None)
+        if isinstance(feature, datasets.ClassLabel):
+            values = [_name(feature, value) for value in values]
+        elif isinstance(inner, datasets.ClassLabel):
+            values = [None if row is None else [_name(inner, value) for value in row] for row in values]
+        columns[name] = values
+    return [
+        Record({name: values[row] for name, values in columns.items()}, f"{path}, row {row + 1}", row + 1)
+        for row in range(table.num_rows)
+    ]
+
+
+def _name(feature: Any, value: int | None) -> str | None:
+    return None if value is None or value < 0 else str(feature.int2str(value))
