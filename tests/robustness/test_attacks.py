@@ -17,10 +17,11 @@ from pixlm.robustness import ATTACKS, Attacker, Flavour, Target, attack_text, at
 from pixlm.robustness.letters import clusters, word_spans
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = (
+TEXT = (
     "The government thought that different people would receive their beautiful letters because the weather was nice "
     "and every morning somebody opened another window while children were playing under large trees near water"
-).split()
+)
+WORDS = TEXT.split()
 ON_WORDS = [name for name, attack in ATTACKS.items() if attack.target is Target.WORDS]
 ON_TEXT = [name for name, attack in ATTACKS.items() if attack.target is not Target.RENDERER]
 UPSTREAM = [name for name, attack in ATTACKS.items() if attack.upstream]
@@ -122,7 +123,7 @@ def test_natural_typo_says_what_to_install(monkeypatch):
 
 
 def test_segmentation_takes_spaces_out_of_texts_only():
-    text = " ".join(WORDS)
+    text = TEXT
     assert attack_text(text, "segmentation", 1.0) == "".join(WORDS)
     assert attack_text(text, "segmentation", 0.5).replace(" ", "") == "".join(WORDS)
     with pytest.raises(UsageError, match="a list of words has no spaces"):
@@ -143,7 +144,7 @@ def test_strength_is_the_share_of_changed_words(name):
 
 @pytest.mark.parametrize("name", ON_TEXT)
 def test_a_stronger_attack_changes_what_a_weaker_one_does_and_more(name):
-    text = " ".join(WORDS)
+    text = TEXT
     before: dict[int, str] = {}
     for strength in (0.0, 0.2, 0.5, 0.8, 1.0):
         attacked = Attacker(name, strength).text(text, split="test", index=3)
@@ -164,7 +165,7 @@ def test_results_do_not_depend_on_process_hash_seed_or_order(name):
 
 
 def test_results_are_the_same_in_another_process():
-    text = " ".join(WORDS)
+    text = TEXT
     code = (
         "import json, sys; from pixlm.robustness import attack_text; text, names = json.load(sys.stdin); "
         "print(json.dumps([attack_text(text, name, 0.5, index=5) for name in names]))"
@@ -242,7 +243,7 @@ def test_any_text_goes_through(text, name, strength, seed, index):
         if strength == 0 and flavour is Flavour.SHARE:
             assert attacked.value == text
         if ATTACKS[name].target is Target.WORDS:
-            words = text.split() + [text]
+            words = [*text.split(), text]
             after = attack_words(words, name, strength, seed, index=index, flavour=flavour)
             assert [bool(word) for word in after] == [bool(word) for word in words]
 

@@ -18,7 +18,7 @@ CONTEXT = (
 
 @pytest.mark.parametrize("name", ON_WORDS)
 def test_words_keep_labels_and_trees(name):
-    words = "Those children were playing happily outside .".split()
+    words = ["Those", "children", "were", "playing", "happily", "outside", "."]
     tagged = WordExample(id="1", words=words, labels=list("ABCDEFG"), source=object())
     after = attack_example(tagged, name, 1.0)
     assert len(after.words) == len(words)

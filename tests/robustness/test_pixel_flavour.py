@@ -6,7 +6,8 @@ import pytest
 
 from pixlm.robustness import Flavour, attack_text, attack_words
 
-WORDS = "The government thought that different people would receive their beautiful letters because".split()
+TEXT = "The government thought that different people would receive their beautiful letters because"
+WORDS = TEXT.split()
 
 
 def share(name: str, strength: float, words: list[str] = WORDS, times: int = 60) -> float:
@@ -63,10 +64,9 @@ def test_lengths():
 
 def test_texts_take_words_until_the_severity_is_reached():
     """A ceiling: at least that share of the words, where as many can be changed."""
-    text = " ".join(WORDS)
     for strength, wanted in ((0.2, 3), (0.5, 6), (0.8, 10)):
         for index in range(10):
-            after = attack_text(text, "full-swap", strength, index=index, flavour="pixel").split()
+            after = attack_text(TEXT, "full-swap", strength, index=index, flavour="pixel").split()
             assert sum(a != b for a, b in zip(WORDS, after, strict=True)) == wanted
 
 
