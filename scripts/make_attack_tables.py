@@ -66,7 +66,8 @@ def names(folder: Path) -> None:
     for line in (folder / "UnicodeData.txt").read_text(encoding="utf-8").splitlines():
         code, name, category, *_ = line.split(";")
         match = pattern.fullmatch(name)
-        if match and category.startswith("L"):
+        # Beyond the basic plane such letters are the newest ones, which hardly any font has.
+        if match and category.startswith("L") and len(code) == 4:
             groups[match[1]].append(chr(int(code, 16)))
     classes = sorted("".join(group) for group in groups.values() if len(group) > 1)
     write("names.json", {"source": "UnicodeData.txt 15.0.0", "classes": classes})

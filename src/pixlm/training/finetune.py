@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from transformers import PreTrainedModel
 
 from pixlm import files, hub
 from pixlm.data import splits
+from pixlm.data.encoders import InputEncoder
 from pixlm.errors import UsageError
 from pixlm.models.heads import head_class
 from pixlm.tasks import find_task
@@ -117,11 +120,11 @@ def evaluate_model(
 
     options: default those that the model was trained with.
     """
-    task = _task_of(task_name, model_name, options)
     if output is not None:
         _refuse_run_folder(output)
-    examples = task.read(splits.require(sources(task, data), split))
-    predictions, scores = run_model(task, model_name, examples, batch_size)
+    found = load_finetuned(task_name, model_name, options)
+    task = found.task
+    predictions, scores = found.run(task.read(splits.require(sources(task, data), split)), batch_size)
     results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -143,14 +146,15 @@ def predict(
 
     Returns a record an example, as in predictions.jsonl, and the files written to ``output``.
     """
-    task = _task_of(task_name, model_name, options)
     if output is not None:
         _refuse_run_folder(output)
+    found = load_finetuned(task_name, model_name, options)
+    task = found.task
     if isinstance(given, Path):
         examples = task.read([given], labelled=False)
     else:
         examples = [task.example(text, str(number)) for number, text in enumerate(given, start=1)]
-    predictions, _ = run_model(task, model_name, examples, batch_size)
+    predictions, _ = found.run(examples, batch_size)
     written: list[Path] = []
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -158,11 +162,34 @@ def predict(
     return [task.record(prediction) for prediction in predictions], written
 
 
-def run_model(
-    task: Task[Any], model_name: str, examples: Sequence[Any], batch_size: int = 32
-) -> tuple[list[Prediction[Any]], dict[str, float]]:
-    """(predictions, scores) of a fine-tuned model; raises UsageError for a model that was not trained for the task."""
+@dataclass(frozen=True)
+class FinetunedModel:
+    """A fine-tuned model, loaded, with its task and what reads text for it."""
+
+    task: Task[Any]
+    model: PreTrainedModel
+    encoder: InputEncoder
+    labels: Sequence[str]
+
+    def run(
+        self, examples: Sequence[Any], batch_size: int = 32, *, encoder: InputEncoder | None = None
+    ) -> tuple[list[Prediction[Any]], dict[str, float]]:
+        """(predictions, scores); ``encoder`` in place of the model's own."""
+        encoder = encoder or self.encoder
+        objective = self.task.objective(encoder, self.labels)
+        rows, lengths = self.task.rows(examples, encoder)
+        evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
+        return _scores(self.task, examples, rows, evaluation)
+
+
+def load_finetuned(task_name: str, model_name: str, options: TaskOptions | None = None) -> FinetunedModel:
+    """A fine-tuned model on this machine's device; raises UsageError for one that was not trained for the task.
+
+    options: default those that the model was trained with.
+    """
     model_config = hub.load_config(model_name)
+    task = find_task(task_name)
+    task = task.with_options(options or getattr(model_config, "task_options", None) or {})
     trained_for = getattr(model_config, "finetuning_task", None)
     model_class = head_class(model_config.model_type, task.head)
     if hub.class_of(model_config) is not model_class or trained_for not in (None, task.name):
@@ -172,18 +199,7 @@ def run_model(
         )
     model = hub.load_model(model_name, model_class, config=model_config)
     cast(torch.nn.Module, model).to(hub.default_device())
-    encoder = hub.load_encoder(model_name)
-    objective = task.objective(encoder, hub.labels_of(model_config))
-    rows, lengths = task.rows(examples, encoder)
-    evaluation = evaluate(model, objective, rows, lengths, batch_size=batch_size)
-    return _scores(task, examples, rows, evaluation)
-
-
-def _task_of(task_name: str, model_name: str, options: TaskOptions | None) -> Task[Any]:
-    task = find_task(task_name)
-    if options is not None:
-        return task.with_options(options)
-    return task.with_options(getattr(hub.load_config(model_name), "task_options", None) or {})
+    return FinetunedModel(task, model, hub.load_encoder(model_name), hub.labels_of(model_config))
 
 
 def _refuse_run_folder(folder: Path) -> None:

@@ -1,0 +1,140 @@
+"""Scores of fine-tuned models on attacked data: `pixlm attack TASK --model RUN --model BASELINE --data FOLDER ...`
+
+The models are trained on clean text here. PIXEL's scripts train on attacked text, too; for that write attacked copies
+(:mod:`pixlm.robustness.offline`) and fine-tune on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pixlm
+from pixlm import files, hub
+from pixlm.data import splits
+from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.errors import UsageError
+from pixlm.robustness.attacker import Attacker
+from pixlm.robustness.attacks import Target
+from pixlm.robustness.curve import draw_curves
+from pixlm.robustness.examples import Part, attacked_example
+from pixlm.tasks import find_task
+from pixlm.training.config import DataConfig
+from pixlm.training.finetune import FinetunedModel, load_finetuned, sources
+
+RESULTS = "attack.json"
+CURVES = "attack.png"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model on one attack at one strength.
+
+    changed: share of words (spaces; examples for ``font``) that the attack changed; uncovered: different characters
+    of the attacked text that no font of the model has, and that are drawn as boxes.
+    """
+
+    model: str
+    attack: str
+    strength: float
+    changed: float
+    uncovered: int
+    scores: dict[str, float]
+
+
+def sweep(
+    task_name: str,
+    models: Sequence[str],
+    data: DataConfig,
+    split: str,
+    attackers: Sequence[Attacker],
+    output: Path,
+    *,
+    part: Part = "question",
+    font: str | None = None,
+    batch_size: int = 32,
+) -> list[Point]:
+    """Score ``models`` on ``split`` under each attack, and untouched; writes attack.json and attack.png to ``output``.
+
+    font: font file that the attack ``font`` draws with. Raises UsageError for bad input, before anything is computed.
+    """
+    task = find_task(task_name)
+    if (output / RESULTS).exists():
+        raise UsageError(f"{output}: holds a sweep already; name another folder with --output")
+    if font is None and any(attacker.kind.target is Target.RENDERER for attacker in attackers):
+        raise UsageError("attack font needs a font that the models were not trained with; name its file with --font")
+    examples = task.read(splits.require(sources(task, data), split))
+    attacked = [_attack(examples, attacker, split, part) for attacker in attackers]
+    points: list[Point] = []
+    for name in models:
+        model = load_finetuned(task_name, name)
+        other = _with_font(model, name, font)
+        _, clean = model.run(examples, batch_size)
+        for attack in dict.fromkeys(attacker.kind.name for attacker in attackers):
+            points.append(Point(name, attack, 0.0, 0.0, 0, clean))
+        for attacker, (rows, changed) in zip(attackers, attacked, strict=True):
+            if attacker.strength == 0:
+                continue
+            if attacker.kind.target is Target.RENDERER:
+                chosen = [attacker.chooses(split=split, index=index) for index in range(len(rows))]
+                scores, changed = _mixed(model, other, rows, chosen, batch_size), sum(chosen) / len(chosen)
+            else:
+                _, scores = model.run(rows, batch_size)
+            points.append(Point(name, attacker.kind.name, attacker.strength, changed, _uncovered(model, rows), scores))
+    output.mkdir(parents=True, exist_ok=True)
+    record = {
+        "pixlm": pixlm.__version__,
+        "task": task_name,
+        "metric": task.metric,
+        "split": split,
+        "examples": len(examples),
+        "part": part,
+        "font": font,
+        "seed": attackers[0].seed,
+        "flavour": attackers[0].flavour.value,
+        "points": [asdict(point) for point in points],
+    }
+    files.write_json(output / RESULTS, record)
+    draw_curves(points, task.metric, f"{task_name}, {split}", output / CURVES)
+    return points
+
+
+def _attack(examples: Sequence[Any], attacker: Attacker, split: str, part: Part) -> tuple[list[Any], float]:
+    found = [
+        attacked_example(example, attacker, split=split, index=index, part=part)
+        for index, example in enumerate(examples)
+    ]
+    units = sum(one.units for one in found)
+    return [one.value for one in found], sum(one.changed for one in found) / units if units else 0.0
+
+
+def _with_font(model: FinetunedModel, name: str, font: str | None) -> InputEncoder:
+    """The model's encoder with another font; for a model of tokens, its own."""
+    if font is None or not isinstance(model.encoder, RenderedText):
+        return model.encoder
+    return hub.load_encoder(name, font_file=font)
+
+
+def _mixed(
+    model: FinetunedModel, other: InputEncoder, examples: Sequence[Any], chosen: Sequence[bool], batch_size: int
+) -> dict[str, float]:
+    """Scores where the ``chosen`` examples are read by the ``other`` encoder."""
+    predictions: list[Any] = []
+    counts = {"examples": 0.0, "lost": 0.0}
+    for encoder, wanted in ((model.encoder, False), (other, True)):
+        rows = [example for example, is_chosen in zip(examples, chosen, strict=True) if is_chosen is wanted]
+        if rows:
+            found, scores = model.run(rows, batch_size, encoder=encoder)
+            predictions += found
+            counts = {name: counts[name] + scores[name] for name in counts}
+    return {**counts, **model.task.metrics(predictions)}
+
+
+def _uncovered(model: FinetunedModel, examples: Sequence[Any]) -> int:
+    if not isinstance(model.encoder, RenderedText):
+        return 0
+    texts = [model.task.text(example) for example in examples]
+    characters = {char for text in texts for part in ([text] if isinstance(text, str) else text) for char in part}
+    return sum(not char.isspace() and not model.encoder.renderer.covers(char) for char in characters)
