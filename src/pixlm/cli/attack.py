@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _sweep(name: str, arguments: list[str]) -> int:
-    from pixlm.robustness.curve import require_matplotlib
+    from pixlm.robustness.curve import require_matplotlib, short_names
     from pixlm.robustness.sweep import CURVES, sweep
     from pixlm.tasks import find_task
 
@@ -140,8 +140,10 @@ def _sweep(name: str, arguments: list[str]) -> int:
         batch_size=args.batch_size,
     )
     table = Table("model", "attack", "strength", "changed", metric.replace("_", " "), "uncovered", "lost")
+    models = list(dict.fromkeys(point.model for point in points))
+    names = dict(zip(models, short_names(models), strict=True))
     for point in points:
-        row = (point.model, point.attack, f"{point.strength:g}", f"{point.changed:.3f}")
+        row = (names[point.model], point.attack, f"{point.strength:g}", f"{point.changed:.3f}")
         score = point.scores.get(metric)
         lost = int(point.scores["lost"])
         table.add_row(*row, "" if score is None else f"{score:.4f}", str(point.uncovered), str(lost))

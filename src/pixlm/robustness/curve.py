@@ -31,7 +31,7 @@ def draw_curves(points: Sequence[Point], metric: str, title: str, path: Path) ->
 
     attacks = list(dict.fromkeys(point.attack for point in points))
     models = list(dict.fromkeys(point.model for point in points))
-    labels = _labels(models)
+    labels = short_names(models)
     columns = min(_COLUMNS, len(attacks))
     rows = math.ceil(len(attacks) / columns)
     figure = Figure(figsize=(1.0 + 2.8 * columns, 1.2 + 2.4 * rows), layout="constrained", dpi=150)
@@ -59,6 +59,7 @@ def draw_curves(points: Sequence[Point], metric: str, title: str, path: Path) ->
     figure.savefig(path)
 
 
-def _labels(models: Sequence[str]) -> list[str]:
+def short_names(models: Sequence[str]) -> list[str]:
+    """The last parts of the models' names, where they differ."""
     names = [Path(model).name or model for model in models]
     return names if len(set(names)) == len(names) else list(models)

@@ -6,6 +6,7 @@ The models are trained on clean text here. PIXEL's scripts train on attacked tex
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def sweep(
 ) -> list[Point]:
     """Score ``models`` on ``split`` under each attack, and untouched; writes attack.json and attack.png to ``output``.
 
-    font: font file that the attack ``font`` draws with. Raises UsageError for bad input, before anything is computed.
+    attackers: those of one attack stand together; font: font file that the attack ``font`` draws with. Raises
+    UsageError for bad input, before anything is computed.
     """
     task = find_task(task_name)
     if (output / RESULTS).exists():
@@ -72,17 +74,22 @@ def sweep(
         model = load_finetuned(task_name, name)
         other = _with_font(model, name, font)
         _, clean = model.run(examples, batch_size)
-        for attack in dict.fromkeys(attacker.kind.name for attacker in attackers):
-            points.append(Point(name, attack, 0.0, 0.0, 0, clean))
+        before = None
         for attacker, (rows, changed) in zip(attackers, attacked, strict=True):
+            attack = attacker.kind.name
+            if attack != before:
+                points.append(Point(name, attack, 0.0, 0.0, 0, clean))
+                before = attack
             if attacker.strength == 0:
                 continue
-            if attacker.kind.target is Target.RENDERER:
-                chosen = [attacker.chooses(split=split, index=index) for index in range(len(rows))]
-                scores, changed = _mixed(model, other, rows, chosen, batch_size), sum(chosen) / len(chosen)
-            else:
-                _, scores = model.run(rows, batch_size)
-            points.append(Point(name, attacker.kind.name, attacker.strength, changed, _uncovered(model, rows), scores))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "no font has")  # counted, and told with the scores
+                if attacker.kind.target is Target.RENDERER:
+                    chosen = [attacker.chooses(split=split, index=index) for index in range(len(rows))]
+                    scores, changed = _mixed(model, other, rows, chosen, batch_size), sum(chosen) / len(chosen)
+                else:
+                    _, scores = model.run(rows, batch_size)
+            points.append(Point(name, attack, attacker.strength, changed, _uncovered(model, rows), scores))
     output.mkdir(parents=True, exist_ok=True)
     record = {
         "pixlm": pixlm.__version__,
