@@ -44,7 +44,8 @@ from pixlm.models import (
     preset,
 )
 from pixlm.models.pixel.checkpoint import load_checkpoint
-from pixlm.models.weights import WEIGHT_FILES, read_json
+from pixlm.models.upstream import UPSTREAM_CLASSES
+from pixlm.models.weights import WEIGHT_FILES, read_json, write_model
 
 if TYPE_CHECKING:
     from pixlm.rendering import TextRenderer
@@ -58,14 +59,7 @@ CLASSES: dict[str, type[PreTrainedModel]] = {
     "PixelForSequenceClassification": PixelForSequenceClassification,
     "PixelForQuestionAnswering": PixelForQuestionAnswering,
     "PixelForDependencyParsing": PixelForDependencyParsing,
-    "PIXELModel": PixelModel,
-    "ViTModel": PixelEncoder,
-    "PIXELForPreTraining": PixelForPreTraining,
-    "PIXELForTokenClassification": PixelForTokenClassification,
-    "PIXELForSequenceClassification": PixelForSequenceClassification,
-    "InterpretablePIXELForSequenceClassification": PixelForSequenceClassification,
-    "PIXELForQuestionAnswering": PixelForQuestionAnswering,
-    "PIXELForBiaffineParsing": PixelForDependencyParsing,
+    **UPSTREAM_CLASSES,
 }
 """What ``architectures`` in a config may say, in our words and in those of the original code."""
 
@@ -211,7 +205,7 @@ def save(folder: str | Path, model: PreTrainedModel, encoder: InputEncoder | Tex
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _quiet_transformers():
-        model.save_pretrained(folder)
+        write_model(model, folder)
     if encoder is not None:
         encoder.save_pretrained(folder)
 

@@ -1,10 +1,13 @@
-"""Reading checkpoints: tensors only, from files that may be damaged or hostile."""
+"""Checkpoint files: reading tensors only, from files that may be damaged or hostile, and writing them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
+import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from pixlm.errors import UsageError
+from pixlm.errors import RunError, UsageError
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -96,3 +100,36 @@ def _damaged(path: Path, why: str) -> UsageError:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
+
+
+def write_model(model: PreTrainedModel, folder: Path, state_dict: dict[str, Tensor] | None = None) -> None:
+    """``save_pretrained`` with files that others may read if the umask allows it, and with clear errors.
+
+    Raises:
+        RunError: the disk is full, or the like; names the folder.
+    """
+    with saving(folder):
+        model.save_pretrained(folder, state_dict=state_dict)
+        # safetensors makes files that only their owner may read; config.json has the mode that is usual here.
+        mode = (folder / "config.json").stat().st_mode
+        for path in folder.glob("*.safetensors"):
+            path.chmod(mode)
+
+
+@contextlib.contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Errors of the disk as one line, whatever writer meets them.
+
+    Raises:
+        RunError: in place of them.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write to {folder}: {error.strerror or error}") from error
+    except (SafetensorError, RuntimeError) as error:
+        reason = re.search(r"I/O error: ([^(]*)|(?:failed|error) writing file|unexpected pos", str(error))
+        if reason is None:
+            raise
+        told = (reason[1] or "").strip() or "the disk may be full"
+        raise RunError(f"cannot write to {folder}: {told}") from error
