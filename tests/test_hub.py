@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -85,6 +86,40 @@ def test_save_writes_one_complete_folder(folder):
     ]
 
 
+def test_others_may_read_what_is_saved(tmp_path):
+    before = os.umask(0o022)
+    try:
+        hub.save(tmp_path, hub.load_model(TOKEN))
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "config.json": 0o644,
+        "model.safetensors": 0o644,
+    }
+
+
+@pytest.mark.parametrize("writer", ["hub.save(target, model)", "save_upstream(model, target)"])
+def test_a_full_disk_is_one_line(writer, tmp_path):
+    """In a process that may write files of 50 kB at most."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from pixlm import hub
+from pixlm.errors import RunError
+from pixlm.models.upstream import save_upstream
+
+model, target = hub.load_model({str(TOKEN)!r}), Path({str(tmp_path)!r})
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    {writer}
+except RunError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith(f"cannot write to {tmp_path}: ")
+    assert len(result.stdout.splitlines()) == 1
+
+
 def test_an_existing_folder_wins(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     folder.rename(tmp_path / "pixel-base")
@@ -123,6 +158,37 @@ def test_hub_ids_go_to_the_hub(folder, monkeypatch, tmp_path):
     monkeypatch.setattr(hub, "_snapshot", snapshot)
     assert isinstance(hub.load_model("org/name", revision="v1"), PixelForPreTraining)
     assert set(asked) == {("org/name", "v1", True)}
+
+
+def test_revisions_from_the_hub_cache_without_network(folder, monkeypatch, tmp_path):
+    """A cache as huggingface_hub lays it out: refs name commits, snapshots link to blobs."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    def fail(*_, **__):
+        pytest.fail("asked the hub")
+
+    cache = tmp_path / "cache"
+    repository = cache / "models--org--name"
+    for commit, branch in (("a" * 40, "main"), ("b" * 40, "half")):
+        snapshot = repository / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / branch).write_text(commit)
+        for path in folder.iterdir():
+            blob = repository / "blobs" / f"{branch}-{path.name}"
+            blob.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, blob)
+            (snapshot / path.name).symlink_to(blob)
+    edit_config(repository / "snapshots" / ("b" * 40), mask_ratio=0.5)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fail)
+    for revision, ratio in ((None, 0.25), ("main", 0.25), ("half", 0.5), ("b" * 40, 0.5)):
+        assert hub.load_config("org/name", revision=revision).mask_ratio == ratio
+        assert hub.load_model("org/name", revision=revision).config.mask_ratio == ratio
+        local = {"revision": revision or "main", "cache_dir": cache, "local_files_only": True}
+        assert AutoModelForPreTraining.from_pretrained("org/name", **local).config.mask_ratio == ratio
 
 
 def test_hub_without_network(monkeypatch, tmp_path):

@@ -188,6 +188,12 @@ def load_renderer(name: str | Path, *, revision: str | None = None, **overrides:
     return TextRenderer.from_pretrained(str(source), **overrides)
 
 
+def has_renderer(name: str | Path, *, revision: str | None = None) -> bool:
+    """Whether a renderer was saved with a model."""
+    source = resolve(name, revision=revision, weights=False)
+    return isinstance(source, Path) and (source / _RENDERER_FILES[0]).is_file()
+
+
 def load_encoder(name: str | Path, *, revision: str | None = None, **overrides: Any) -> InputEncoder:
     """What turns text into the model's input; chosen by its ``model_type``.
 

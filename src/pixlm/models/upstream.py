@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
@@ -44,18 +44,23 @@ UPSTREAM_CLASSES: dict[str, type[PreTrainedModel]] = {
 """Upstream's names of the model classes."""
 
 _TOKEN_CLASSES = {"bert": "BertForBiaffineParsing", "roberta": "RobertaForBiaffineParsing"}
-# Keys of a config.json, in upstream's words; those of the second line only where a class has a head.
+# Keys of a config.json, in upstream's words.
+# fmt: off
 _PIXEL_KEYS = (
-    "attention_probs_dropout_prob decoder_hidden_size decoder_intermediate_size decoder_num_attention_heads "
-    "decoder_num_hidden_layers hidden_act hidden_dropout_prob hidden_size image_size initializer_range "
-    "intermediate_size layer_norm_eps mask_ratio model_type norm_pix_loss num_attention_heads num_channels "
-    "num_hidden_layers patch_size qkv_bias"
-).split()
+    "attention_probs_dropout_prob", "decoder_hidden_size", "decoder_intermediate_size",
+    "decoder_num_attention_heads", "decoder_num_hidden_layers", "hidden_act", "hidden_dropout_prob", "hidden_size",
+    "image_size", "initializer_range", "intermediate_size", "layer_norm_eps", "mask_ratio", "model_type",
+    "norm_pix_loss", "num_attention_heads", "num_channels", "num_hidden_layers", "patch_size", "qkv_bias",
+)
+# fmt: on
+# fmt: off
 _TOKEN_KEYS = (
-    "attention_probs_dropout_prob bos_token_id classifier_dropout eos_token_id hidden_act hidden_dropout_prob "
-    "hidden_size initializer_range intermediate_size layer_norm_eps max_position_embeddings model_type "
-    "num_attention_heads num_hidden_layers pad_token_id type_vocab_size use_cache vocab_size"
-).split()
+    "attention_probs_dropout_prob", "bos_token_id", "classifier_dropout", "eos_token_id", "hidden_act",
+    "hidden_dropout_prob", "hidden_size", "initializer_range", "intermediate_size", "layer_norm_eps",
+    "max_position_embeddings", "model_type", "num_attention_heads", "num_hidden_layers", "pad_token_id",
+    "type_vocab_size", "use_cache", "vocab_size",
+)
+# fmt: on
 # Upstream's parser takes this number for padding in word starts and labels.
 _PADDING = -100
 
@@ -88,7 +93,7 @@ def upstream_checkpoint(model: PreTrainedModel) -> tuple[dict[str, Any], dict[st
         return _token_config(model), _with_position_ids(model, weights)
     if type(model) not in UPSTREAM_CLASSES.values():
         raise UsageError(f"upstream's code has no counterpart of {type(model).__name__}")
-    config: PixelConfig = model.config
+    config = cast(PixelConfig, model.config)
     _check_expressible(model, config)
     if config.num_channels == 1:
         weights = _in_colour(weights, config)
@@ -104,7 +109,10 @@ def _check_expressible(model: PreTrainedModel, config: PixelConfig) -> None:
         problem = 'extend_positions "linear" (pixlm.models.resize_positions stores a longer table instead)'
     elif config.mask_padding and config.pooling_mode == PoolingMode.PMA:
         problem = "attention pooling with mask_padding"
-    elif isinstance(model, PixelModel | PixelForPreTraining) and math.isqrt(config.num_patches) ** 2 != config.num_patches:
+    elif (
+        isinstance(model, PixelModel | PixelForPreTraining)
+        and math.isqrt(config.num_patches) ** 2 != config.num_patches
+    ):
         problem = f"{config.num_patches} positions in a {type(model).__name__}, which must be a square number there"
     if problem:
         raise UsageError(f"upstream's code cannot load this model: it does not know {problem}")
@@ -112,10 +120,12 @@ def _check_expressible(model: PreTrainedModel, config: PixelConfig) -> None:
 
 def _unused(model: PreTrainedModel, config: PixelConfig) -> dict[str, Tensor]:
     """What upstream's classes hold without using it, freshly initialised as they do."""
-    width, layers = config.hidden_size, {}
-    if isinstance(model, PixelForQuestionAnswering | PixelForDependencyParsing):
-        outputs = 2 if isinstance(model, PixelForQuestionAnswering) else config.num_labels
-        layers["classifier"] = (outputs, width)
+    width = config.hidden_size
+    layers: dict[str, tuple[int, int]] = {}
+    if isinstance(model, PixelForQuestionAnswering):
+        layers["classifier"] = (2, width)
+    if isinstance(model, PixelForDependencyParsing):
+        layers["classifier"] = (model.biaffine_rels.weight.shape[0], width)
     if isinstance(model, PixelForSequenceClassification):
         layers["pooler.linear"] = (width, width)
     generator = torch.Generator().manual_seed(0)

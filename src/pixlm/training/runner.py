@@ -26,6 +26,7 @@ from pixlm.data.draw import DrawnDataset
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.sampler import BatchSampler
 from pixlm.errors import RunError
+from pixlm.models.weights import saving, write_model
 from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objective import Batch, Objective
 from pixlm.training.callbacks import SaveWhatIsBest
@@ -145,7 +146,7 @@ class Runner(Trainer):
         state = self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
         if self.args.should_save:
             model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model, keep_torch_compile=False))
-            model.save_pretrained(folder, state_dict=state)
+            write_model(model, folder, state)
             self.encoder.save_pretrained(folder)
 
     def _stop_not_finite(self) -> None:
@@ -170,14 +171,15 @@ class Runner(Trainer):
             aside.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
         try:
-            self.save_model(str(aside), _internal_call=True)
-            self._save_optimizer_and_scheduler(str(aside))
-            self._save_scaler(str(aside))
-            self._save_rng_state(str(aside))
-            self.accelerator.wait_for_everyone()
-            if self.args.should_save:
-                self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
-                files.publish(aside, folder)
+            with saving(run):
+                self.save_model(str(aside), _internal_call=True)
+                self._save_optimizer_and_scheduler(str(aside))
+                self._save_scaler(str(aside))
+                self._save_rng_state(str(aside))
+                self.accelerator.wait_for_everyone()
+                if self.args.should_save:
+                    self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
+                    files.publish(aside, folder)
         except BaseException:
             if self.args.should_save:
                 shutil.rmtree(aside, ignore_errors=True)
