@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,11 +25,14 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoProcessor,
+    PretrainedConfig,
     PreTrainedModel,
 )
 from transformers.utils import logging as transformers_logging
 
-from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.encoders import InputEncoder, RenderedText, Text
+from pixlm.data.tokens import TOKENIZER_FILES, TokenizedText, load_tokenizer
+from pixlm.data.vocabulary import train_tokenizer
 from pixlm.errors import UsageError
 from pixlm.models import (
     PRESETS,
@@ -43,7 +46,9 @@ from pixlm.models import (
     PixelModel,
     preset,
 )
+from pixlm.models.heads import saved_class
 from pixlm.models.pixel.checkpoint import load_checkpoint
+from pixlm.models.token_checkpoint import is_text_model, load_token_checkpoint, token_config
 from pixlm.models.upstream import UPSTREAM_CLASSES
 from pixlm.models.weights import WEIGHT_FILES, read_json, write_model
 
@@ -71,7 +76,7 @@ _RENDERER_FILES = ("text_renderer_config.json", "*.ttf", "*.otf", "*.ttc")
 Model = TypeVar("Model", bound=PreTrainedModel)
 
 
-def resolve(name: str | Path, *, revision: str | None = None, weights: bool = True) -> Path | PixelConfig:
+def resolve(name: str | Path, *, revision: str | None = None, weights: bool = True) -> Path | PretrainedConfig:
     """What a name stands for: the folder of a checkpoint, or the configuration of a preset.
 
     Args:
@@ -95,24 +100,29 @@ def resolve(name: str | Path, *, revision: str | None = None, weights: bool = Tr
     raise UsageError(f"no folder and no preset is called {name}{_hint(folder)}")
 
 
-def load_config(name: str | Path, *, revision: str | None = None, **overrides: Any) -> PixelConfig:
+def load_config(name: str | Path, *, revision: str | None = None, **overrides: Any) -> PretrainedConfig:
     """The configuration of a model, with fields replaced by ``overrides`` (``num_labels=17``, ``mask_ratio=0.4`` ...).
 
     Raises:
-        UsageError: there is no such model, or its configuration is not one of a PIXEL model; names the file.
+        UsageError: there is no such model, or its configuration is that of neither a PIXEL model nor a text encoder of
+            transformers; names the file.
     """
     source = resolve(name, revision=revision)
-    if isinstance(source, PixelConfig):
+    if isinstance(source, PretrainedConfig):
         return preset(str(name), **overrides)
     return _read_config(source, overrides)
 
 
-def class_of(config: PixelConfig) -> type[PreTrainedModel]:
-    """The model class that a configuration was saved with; a configuration without one is for pre-training.
+def class_of(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """The model class that a configuration was saved with; a PIXEL configuration without one is for pre-training.
+
+    Of a text encoder whose head no task uses it is the class without a head.
 
     Raises:
         UsageError: a class that pixlm does not have.
     """
+    if not isinstance(config, PixelConfig):
+        return saved_class(config)
     names = config.architectures or ["PixelForPreTraining"]
     for name in names:
         if name in CLASSES:
@@ -125,7 +135,7 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def labels_of(config: PixelConfig) -> list[str]:
+def labels_of(config: PretrainedConfig) -> list[str]:
     """The label of each output of a classifier."""
     names = {int(number): str(name) for number, name in (config.id2label or {}).items()}
     return [names[number] for number in range(len(names))]
@@ -135,7 +145,7 @@ def load_model(
     name: str | Path,
     model_class: type[Model] | None = None,
     *,
-    config: PixelConfig | None = None,
+    config: PretrainedConfig | None = None,
     revision: str | None = None,
     attn_implementation: str | None = None,
 ) -> Model:
@@ -154,18 +164,18 @@ def load_model(
             the configuration. Names the file or the parameter.
     """
     source = resolve(name, revision=revision)
-    stored = source if isinstance(source, PixelConfig) else _read_config(source, {})
+    stored = source if isinstance(source, PretrainedConfig) else _read_config(source, {})
     config = config if config is not None else stored
     chosen: type[Any] = model_class if model_class is not None else class_of(config)
     if attn_implementation is not None:
         config._attn_implementation = attn_implementation
-    if isinstance(source, PixelConfig):
+    if isinstance(source, PretrainedConfig):
         return chosen(config).eval()
-    same_head = chosen in (CLASSES.get(each) for each in stored.architectures or [])
+    same_head = any(CLASSES.get(each) is chosen or each == chosen.__name__ for each in stored.architectures or [])
+    new_head = not same_head or config.num_labels != stored.num_labels
+    load: Any = load_checkpoint if isinstance(config, PixelConfig) else load_token_checkpoint
     with _quiet_transformers():
-        model = load_checkpoint(
-            source, chosen, config, new_head=not same_head or config.num_labels != stored.num_labels
-        )
+        model = load(source, chosen, config, new_head=new_head)
     model.config._name_or_path = str(name)
     return model.eval()
 
@@ -182,7 +192,9 @@ def load_renderer(name: str | Path, *, revision: str | None = None, **overrides:
     from pixlm.rendering import TextRenderer
 
     source = resolve(name, revision=revision, weights=False)
-    if isinstance(source, PixelConfig):
+    if isinstance(source, PretrainedConfig):
+        if not isinstance(source, PixelConfig):
+            raise UsageError(f"{name} reads tokens and has no renderer")
         sizes = {"max_seq_length": source.num_patches, "pixels_per_patch": source.patch_size}
         return TextRenderer(**{**sizes, **overrides})
     return TextRenderer.from_pretrained(str(source), **overrides)
@@ -194,16 +206,31 @@ def has_renderer(name: str | Path, *, revision: str | None = None) -> bool:
     return isinstance(source, Path) and (source / _RENDERER_FILES[0]).is_file()
 
 
-def load_encoder(name: str | Path, *, revision: str | None = None, **overrides: Any) -> InputEncoder:
+def load_encoder(
+    name: str | Path, *, texts: Iterable[Text] | None = None, revision: str | None = None, **overrides: Any
+) -> InputEncoder:
     """What turns text into the model's input; chosen by its ``model_type``.
 
     Args:
-        overrides: parameters of :class:`pixlm.TextRenderer`.
+        texts: those that the model will be trained on. A text encoder that starts from scratch learns its vocabulary
+            from them; others do not look at them.
+        overrides: parameters of :class:`pixlm.TextRenderer`. Models that read tokens know ``max_seq_length``, their
+            longest sequence, and have no use for the others, which are about drawing.
 
     Raises:
         UsageError: there is no such model, or what it reads text with is missing.
     """
-    return RenderedText(load_renderer(name, revision=revision, **overrides))
+    source = resolve(name, revision=revision, weights=False)
+    config = source if isinstance(source, PretrainedConfig) else _text_config(source)
+    if config is None or isinstance(config, PixelConfig):
+        return RenderedText(load_renderer(name, revision=revision, **overrides))
+    if isinstance(source, Path):
+        tokenizer = load_tokenizer(source, config)
+    elif texts is None:
+        raise UsageError(f"{name} learns its tokens from the texts of a fine-tuning run; give the folder of such a run")
+    else:
+        tokenizer = train_tokenizer(source.model_type, texts, source.vocab_size)
+    return TokenizedText(tokenizer, config, overrides.get("max_seq_length"))
 
 
 def save(folder: str | Path, model: PreTrainedModel, encoder: InputEncoder | TextRenderer | None = None) -> None:
@@ -229,7 +256,7 @@ def _hint(folder: Path) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else f"; presets are {', '.join(PRESETS)}"
 
 
-def _read_config(folder: Path, overrides: dict[str, Any]) -> PixelConfig:
+def _read_config(folder: Path, overrides: dict[str, Any]) -> PretrainedConfig:
     path = folder / CONFIG_FILE
     if not path.is_file():
         inside = sorted(str(each.parent) for each in folder.glob(f"*/{CONFIG_FILE}"))
@@ -237,19 +264,36 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PixelConfig:
         raise UsageError(f"{folder} holds no model: {CONFIG_FILE} is missing{hint}")
     fields = read_json(path)
     model_type = fields.pop("model_type", None)
-    if model_type not in _MODEL_TYPES:
-        raise UsageError(f"{path} describes a model of type {model_type!r}; pixlm reads {' and '.join(_MODEL_TYPES)}")
     # The type of the weights is a matter of who trains or runs the model, not of who saved it.
     fields = {key: value for key, value in fields.items() if key not in ("torch_dtype", "dtype")}
+    if "num_labels" in overrides or "id2label" in overrides:
+        fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
+    fields |= overrides
+    if model_type not in _MODEL_TYPES:
+        if not isinstance(model_type, str) or not is_text_model(model_type):
+            raise UsageError(
+                f"{path} describes a model of type {model_type!r}; pixlm reads {' and '.join(_MODEL_TYPES)}, and the "
+                "text encoders of transformers, such as bert, roberta and xlm-roberta"
+            )
+        try:
+            return token_config(model_type, fields)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
     try:
-        config = PixelConfig(**fields)
+        return PixelConfig(**fields)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
         raise UsageError(f"{path} is not the configuration of a PIXEL model: {error}") from error
-    if "num_labels" in overrides or "id2label" in overrides:
-        fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
-    return PixelConfig(**{**fields, **overrides}) if overrides else config
+
+
+def _text_config(folder: Path) -> PretrainedConfig | None:
+    """The configuration of the text encoder in a folder; None where there is none, or that of another model."""
+    path = folder / CONFIG_FILE
+    if not path.is_file() or not is_text_model(str(read_json(path).get("model_type"))):
+        return None
+    config = _read_config(folder, {})
+    return None if isinstance(config, PixelConfig) else config
 
 
 def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
@@ -266,7 +310,7 @@ def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
     try:
         # Asked first: it fails at once where the download would try again and again.
         info = HfApi().model_info(repository, revision=revision, timeout=10)
-        wanted = [CONFIG_FILE, *_RENDERER_FILES]
+        wanted = [CONFIG_FILE, *_RENDERER_FILES, *TOKENIZER_FILES]
         if weights:
             there = {each.rfilename for each in info.siblings or []}
             found = next((file for file in WEIGHT_FILES if file in there), WEIGHT_FILES[0])

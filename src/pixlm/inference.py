@@ -20,7 +20,7 @@ from pixlm import hub
 from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.errors import UsageError
-from pixlm.models import PixelEncoder, PixelForPreTraining, predicted_pixels, unpatchify
+from pixlm.models import PixelEncoder, PixelForPreTraining, PixelPreTrainedModel, predicted_pixels, unpatchify
 from pixlm.tasks import find_task
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
@@ -74,11 +74,12 @@ class PixelLM:
         return [task.record(prediction) for prediction in task.finish(examples, rows, evaluation.reduced)]
 
     def embed(self, inputs: Sequence[Text], *, batch_size: int = 32) -> NDArray[np.float32]:
-        """One vector a text [texts, hidden size]: the mean of the last hidden states of its patches."""
+        """One vector a text [texts, hidden size]: the mean of the last hidden states of its patches or tokens."""
         encoder = self.encoder_model()
         rows = []
         for _, batch in self._batches(inputs, batch_size):
-            hidden = encoder(**batch).last_hidden_state[:, 1:].float()
+            # A class token that is none of the units is left out.
+            hidden = encoder(**batch).last_hidden_state[:, -batch["attention_mask"].shape[1] :].float()
             weights = batch["attention_mask"].to(hidden.dtype)[..., None]
             rows.append(((hidden * weights).sum(1) / weights.sum(1)).cpu().numpy())
         width = self.model.config.hidden_size
@@ -135,9 +136,11 @@ class PixelLM:
             lost=code.lost,
         )
 
-    def encoder_model(self) -> PixelEncoder:
-        """The encoder without masking, with this model's weights."""
+    def encoder_model(self) -> PreTrainedModel:
+        """The encoder without head and masking, with this model's weights."""
         model = self.model
+        if not isinstance(model, PixelPreTrainedModel):
+            return cast(PreTrainedModel, model.base_model)
         if isinstance(model, PixelEncoder):
             return model
         inner = getattr(model, "vit", model)
@@ -147,7 +150,7 @@ class PixelLM:
             plain = PixelEncoder(model.config, add_pooling_layer=False)
             plain.load_state_dict(inner.state_dict(), strict=True)
             self._plain = cast(torch.nn.Module, plain).to(self.device).eval()
-        return cast(PixelEncoder, self._plain)
+        return cast(PreTrainedModel, self._plain)
 
     def _batches(self, inputs: Sequence[Text], batch_size: int) -> Any:
         """(encoded texts, model inputs) of each batch, without gradients."""

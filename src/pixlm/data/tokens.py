@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, processors
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
 from pixlm.data.encoders import Encoded, InputEncoder, Text
@@ -94,12 +94,17 @@ class TokenizedText(InputEncoder):
         self.tokenizer = tokenizer
         self.token_types = (getattr(config, "type_vocab_size", 0) or 0) > 1
         self.max_length = max_length or min(tokenizer.model_max_length, positions_of(config) or 512, 512)
-        self._texts = tokenizer.backend_tokenizer
-        self._texts.no_truncation()  # both can be part of a stored tokenizer
-        self._texts.no_padding()
-        self._words = _with_prefix_space(self._texts)
-        self._single = self._texts.num_special_tokens_to_add(False)
-        self._pair = self._texts.num_special_tokens_to_add(True)
+        # A copy: whoever calls the tokenizer itself may leave it set to truncate or pad, as stored ones can be.
+        whole = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        whole.no_truncation()
+        whole.no_padding()
+        self._sha256 = hashlib.sha256(whole.to_str().encode("utf-8")).hexdigest()
+        self._texts, self._words = whole, _with_prefix_space(whole)
+        self._finish, self._finish_words = _separators(self._texts), _separators(self._words)
+        # Texts are shortened before separators are added and offsets corrected, which must happen once.
+        self._texts.post_processor = self._words.post_processor = None
+        self._single = self._finish.num_special_tokens_to_add(False)
+        self._pair = self._finish.num_special_tokens_to_add(True)
         self._counts: dict[str, int] = {}
         if self.max_length <= self._pair:
             raise UsageError(
@@ -116,7 +121,7 @@ class TokenizedText(InputEncoder):
     def _encode_text(self, text: str, offsets: bool) -> Encoded:
         pieces = self._cut(text)
         lost = _shorten(pieces, self.max_length - self._single, text)
-        return _encoded(self._texts.post_process(pieces), (text,) if offsets else None, lost=lost)
+        return _encoded(self._finish.process(pieces), (text,) if offsets else None, lost=lost)
 
     def _encode_pair(self, pair: tuple[str, str], offsets: bool) -> Encoded:
         first, second = self._cut(pair[0]), self._cut(pair[1])
@@ -125,12 +130,12 @@ class TokenizedText(InputEncoder):
         short = min(len(first), len(second), room // 2)
         rooms = (short, room - short) if len(first) <= len(second) else (room - short, short)
         lost = _shorten(first, rooms[0], pair[0]) + _shorten(second, rooms[1], pair[1])
-        return _encoded(self._texts.post_process(first, second), pair if offsets else None, lost=lost)
+        return _encoded(self._finish.process(first, second), pair if offsets else None, lost=lost)
 
     def _encode_words(self, words: list[str], offsets: bool) -> Encoded:
         pieces = self._cut_words(words)
         pieces.truncate(self.max_length - self._single)
-        encoding = self._words.post_process(pieces)
+        encoding = self._finish_words.process(pieces)
         starts: list[int] = []
         end = 1
         for unit, (word, part) in enumerate(zip(encoding.word_ids, encoding.sequence_ids, strict=True)):
@@ -166,7 +171,7 @@ class TokenizedText(InputEncoder):
                 f"stride is {stride}, but a window of {self.max_length} tokens has {room} for the second text"
             )
         second.truncate(room, stride=stride)
-        found = [self._texts.post_process(first, part) for part in (second, *second.overflowing)]
+        found = [self._finish.process(first, part) for part in (second, *second.overflowing)]
         return [_encoded(encoding, texts, parts=_parts(encoding), lost=lost) for encoding in found]
 
     def null_position(self, width: int) -> int:
@@ -190,11 +195,10 @@ class TokenizedText(InputEncoder):
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        pipeline = self._texts.to_str().encode("utf-8")
         return {
             "tokenizer": type(self._texts.model).__name__,
             "vocabulary": self._texts.get_vocab_size(),
-            "sha256": hashlib.sha256(pipeline).hexdigest(),
+            "sha256": self._sha256,
             "max_length": self.max_length,
             "tokenizers": tokenizers.__version__,
         }
@@ -214,7 +218,7 @@ class TokenizedText(InputEncoder):
         if isinstance(text, str):
             return sum(map(self._count, text.split()))
         if isinstance(text, tuple):
-            return sum(self.measure(part) + 1 for part in text)
+            return sum(map(self.measure, text))
         return sum(max(1, self._count(word)) for word in text)
 
     def _count(self, piece: str) -> int:
@@ -228,6 +232,11 @@ class TokenizedText(InputEncoder):
     def save_pretrained(self, folder: Path) -> None:
         self.tokenizer.model_max_length = self.max_length
         self.tokenizer.save_pretrained(str(folder))
+
+
+def _separators(tokenizer: Tokenizer) -> Any:
+    """What adds separators and corrects offsets."""
+    return tokenizer.post_processor or processors.TemplateProcessing(single="$A", pair="$A $B:1", special_tokens=[])
 
 
 def _with_prefix_space(tokenizer: Tokenizer) -> Tokenizer:

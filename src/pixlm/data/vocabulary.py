@@ -28,6 +28,11 @@ _PREFIX = "##"
 _ALPHABET = 1 / 4
 
 
+def train_tokenizer(model_type: str, texts: Iterable[Text], size: int) -> PreTrainedTokenizerFast:
+    """The kind of tokenizer that models of ``model_type`` read with, learnt from ``texts``."""
+    return (train_byte_level if model_type == "roberta" else train_wordpiece)(texts, size)
+
+
 def train_wordpiece(texts: Iterable[Text], size: int) -> PreTrainedTokenizerFast:
     """BERT's kind of tokenizer (Devlin et al. 2019): cased, accents kept, every Han character by itself.
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    MODEL_MAPPING,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from pixlm.errors import UsageError
 from pixlm.models.pixel import (
@@ -14,6 +23,7 @@ from pixlm.models.pixel import (
     PixelForSequenceClassification,
     PixelForTokenClassification,
 )
+from pixlm.models.token_parsing import PREFIXES, TokenForDependencyParsing
 
 
 class Head(enum.Enum):
@@ -36,10 +46,49 @@ _HEADS: dict[str, dict[Head, type[PreTrainedModel]]] = {
     },
 }
 
+# transformers' own classes, of whatever text encoder it has them for.
+_TEXT_HEADS: dict[Head, Any] = {
+    Head.TOKEN_CLASSIFICATION: MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    Head.SEQUENCE_CLASSIFICATION: MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    Head.QUESTION_ANSWERING: MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+}
+
 
 def head_class(model_type: str, head: Head) -> type[PreTrainedModel]:
-    """The class for models of ``model_type`` with this head; UsageError where there is none."""
-    try:
-        return _HEADS[model_type][head]
-    except KeyError:
-        raise UsageError(f"models of type {model_type!r} have no head for {head.value}") from None
+    """The class for models of ``model_type`` with this head: ours, or that of transformers for a text encoder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if model_type in _HEADS:
+        found = _HEADS[model_type].get(head)
+    else:
+        found = _text_head(model_type, head)
+    if found is None:
+        raise UsageError(f"models of type {model_type!r} have no head for {head.value}")
+    return found
+
+
+def _text_head(model_type: str, head: Head) -> type[PreTrainedModel] | None:
+    if head is Head.DEPENDENCY_PARSING:
+        return TokenForDependencyParsing if model_type in PREFIXES else None
+    return _mapped(_TEXT_HEADS[head], model_type) if head in _TEXT_HEADS else None
+
+
+def _mapped(mapping: Any, model_type: str) -> type[PreTrainedModel] | None:
+    if model_type not in CONFIG_MAPPING or CONFIG_MAPPING[model_type] not in mapping:
+        return None
+    found = mapping[CONFIG_MAPPING[model_type]]
+    return found[0] if isinstance(found, tuple) else found
+
+
+def saved_class(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """The class that a text encoder was saved with; without a head, or with one that no task uses, the bare encoder."""
+    names = config.architectures or []
+    for head in Head:
+        found = _text_head(config.model_type, head)
+        if found is not None and found.__name__ in names:
+            return found
+    bare = _mapped(MODEL_MAPPING, config.model_type)
+    assert bare is not None, "every text encoder has a class without a head"
+    return bare

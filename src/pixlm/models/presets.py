@@ -9,9 +9,12 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from transformers import PretrainedConfig
+
 from pixlm.errors import UsageError
 
 from .pixel import PixelConfig
+from .token_checkpoint import token_config
 
 # Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -52,10 +55,42 @@ PRESETS: dict[str, dict[str, Any]] = {
         "image_size": (16, 256 * 16),
         "num_channels": 1,
     },
+    # Text encoders as baselines: the layers of the pixel model of that size, and a table of tokens. Their vocabulary is
+    # learnt from the texts of the run (pixlm.data.vocabulary); parameters are counted for labelling words.
+    # 3.5 M
+    "bert-tiny": {
+        "model_type": "bert",
+        "hidden_size": 192,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 3,
+        "intermediate_size": 768,
+        "vocab_size": 4000,
+    },
+    # 0.9 M
+    "bert-nano": {
+        "model_type": "bert",
+        "hidden_size": 128,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 384,
+        "vocab_size": 3000,
+        "max_position_embeddings": 256,
+    },
+    # 3.5 M: bytes instead of words, so that nothing is unknown
+    "roberta-tiny": {
+        "model_type": "roberta",
+        "hidden_size": 192,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 3,
+        "intermediate_size": 768,
+        "vocab_size": 4000,
+        "max_position_embeddings": 514,
+        "type_vocab_size": 1,
+    },
 }
 
 
-def preset(name: str, **overrides: Any) -> PixelConfig:
+def preset(name: str, **overrides: Any) -> PretrainedConfig:
     """The configuration called ``name``, with fields replaced by ``overrides``.
 
     Raises:
@@ -65,4 +100,6 @@ def preset(name: str, **overrides: Any) -> PixelConfig:
         close = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise UsageError(f"no preset named {name!r}: choose one of {', '.join(PRESETS)}{hint}")
-    return PixelConfig(**{**PRESETS[name], **overrides})
+    fields = {**PRESETS[name], **overrides}
+    model_type = fields.pop("model_type", PixelConfig.model_type)
+    return PixelConfig(**fields) if model_type == PixelConfig.model_type else token_config(model_type, fields)

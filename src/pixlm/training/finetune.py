@@ -52,7 +52,8 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
-    encoder = hub.load_encoder(config.model, **config.render.overrides())
+    texts = (task.text(example) for example in examples["train"])
+    encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
     encoder.check_model(model_config, config.model)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     plan = make_plan(config.train, len(parts["train"].examples))

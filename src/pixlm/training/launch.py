@@ -104,9 +104,10 @@ def process_group() -> Iterator[None]:
 
 def set_dropout(model_config: Any, dropout: float | None) -> None:
     """Set hidden and attention dropout, as published recipes do, unless None."""
-    if dropout is not None:
-        model_config.hidden_dropout_prob = dropout
-        model_config.attention_probs_dropout_prob = dropout
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+    for name in names:  # the last two are those of DistilBERT and others
+        if dropout is not None and hasattr(model_config, name):
+            setattr(model_config, name, dropout)
 
 
 def train(

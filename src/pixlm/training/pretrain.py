@@ -9,7 +9,7 @@ from pixlm.data import splits
 from pixlm.data.corpus import TextCorpus
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
-from pixlm.models import PixelForPreTraining
+from pixlm.models.heads import Head, head_class
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objectives import MaskedPatches
 from pixlm.training.card import write_card
@@ -49,6 +49,7 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     train_files = splits.require(data, "train")
     masking = masking_for(config.mask)
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
+    model_class = head_class(model_config.model_type, Head.PRETRAINING)
     set_dropout(model_config, config.train.dropout)
     encoder = hub.load_encoder(config.model, **config.render.overrides())
     encoder.check_model(model_config, config.model)
@@ -59,7 +60,7 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, "pretrain", data)
     report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
-    model = hub.load_model(config.model, PixelForPreTraining, config=model_config)
+    model = hub.load_model(config.model, model_class, config=model_config)
     objective = MaskedPatches(encoder, masking, config.seed)
     train(
         config,

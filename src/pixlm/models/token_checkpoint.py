@@ -1,0 +1,83 @@
+"""Text encoders of transformers as baselines (BERT, RoBERTa, XLM-R and so on): configuration and weights.
+
+Nothing of a checkpoint is executed, and no network is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from pixlm.errors import UsageError
+
+from .weights import read_weights
+
+Model = TypeVar("Model", bound=PreTrainedModel)
+
+
+def is_text_model(model_type: str) -> bool:
+    """Whether transformers knows ``model_type`` as a model that can label the units of a text."""
+    return model_type in CONFIG_MAPPING and CONFIG_MAPPING[model_type] in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+
+
+def token_config(model_type: str, fields: dict[str, Any]) -> PretrainedConfig:
+    """The configuration of a text encoder from the fields of its file; UsageError where they do not fit."""
+    fields = {key: value for key, value in fields.items() if key != "auto_map"}  # names code to be run
+    try:
+        config: PretrainedConfig = CONFIG_MAPPING[model_type](**fields)
+    except Exception as error:  # transformers checks fields in several ways, with exceptions of its own
+        raise UsageError(f"not the configuration of a {model_type} model: {_one_line(error)}") from error
+    return config
+
+
+def load_token_checkpoint(folder: Path, model_class: type[Model], config: PretrainedConfig, *, new_head: bool) -> Model:
+    """A text model in float32 on the CPU, from the weights in ``folder``; what the class has no use for is left aside.
+
+    Args:
+        new_head: the head, a pooler included, may start fresh where the checkpoint has none that fits.
+
+    Raises:
+        UsageError: the weights cannot be read, lack a parameter of the encoder, or have another shape; names it.
+    """
+    weights = read_weights(folder)
+    try:
+        loaded: tuple[Model, dict[str, Any]] = cast(Any, model_class).from_pretrained(
+            None,
+            config=config,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
+        raise UsageError(f"{folder}: no model can be built from its configuration: {_one_line(error)}") from error
+    model, found = loaded
+    prefix = model.base_model_prefix
+    for name, there, wanted in sorted(found["mismatched_keys"]):
+        if not (new_head and _in_head(name, prefix, model)):
+            raise UsageError(
+                f"{folder}: {name} has the shape {list(there)}, but the configuration asks for {list(wanted)}"
+            )
+    missing = sorted(name for name in found["missing_keys"] if not (new_head and _in_head(name, prefix, model)))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(f"the weights in {folder} lack {missing[0]}{more}")
+    return model
+
+
+def _in_head(name: str, prefix: str, model: PreTrainedModel) -> bool:
+    inner = name.removeprefix(f"{prefix}.")
+    bare = getattr(model, prefix, model) is model
+    return inner.startswith("pooler.") or (not bare and inner == name)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
