@@ -171,7 +171,10 @@ def load_model(
         config._attn_implementation = attn_implementation
     if isinstance(source, PretrainedConfig):
         return chosen(config).eval()
-    same_head = any(CLASSES.get(each) is chosen or each == chosen.__name__ for each in stored.architectures or [])
+    if isinstance(stored, PixelConfig):
+        same_head = chosen in (CLASSES.get(each) for each in stored.architectures or [])
+    else:
+        same_head = chosen is saved_class(stored)
     new_head = not same_head or config.num_labels != stored.num_labels
     load: Any = load_checkpoint if isinstance(config, PixelConfig) else load_token_checkpoint
     with _quiet_transformers():

@@ -84,7 +84,9 @@ def _mapped(mapping: Any, model_type: str) -> type[PreTrainedModel] | None:
 
 def saved_class(config: PretrainedConfig) -> type[PreTrainedModel]:
     """The class that a text encoder was saved with; without a head, or with one that no task uses, the bare encoder."""
-    names = config.architectures or []
+    # PIXEL's scripts called their parsers BertForBiaffineParsing and RobertaForBiaffineParsing.
+    parser = TokenForDependencyParsing.__name__
+    names = [parser if name.endswith("ForBiaffineParsing") else name for name in config.architectures or []]
     for head in Head:
         found = _text_head(config.model_type, head)
         if found is not None and found.__name__ in names:

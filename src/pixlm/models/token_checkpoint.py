@@ -60,23 +60,23 @@ def load_token_checkpoint(folder: Path, model_class: type[Model], config: Pretra
     except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
         raise UsageError(f"{folder}: no model can be built from its configuration: {_one_line(error)}") from error
     model, found = loaded
-    prefix = model.base_model_prefix
     for name, there, wanted in sorted(found["mismatched_keys"]):
-        if not (new_head and _in_head(name, prefix, model)):
+        if not _may_start_fresh(name, model, new_head):
             raise UsageError(
                 f"{folder}: {name} has the shape {list(there)}, but the configuration asks for {list(wanted)}"
             )
-    missing = sorted(name for name in found["missing_keys"] if not (new_head and _in_head(name, prefix, model)))
+    missing = sorted(name for name in found["missing_keys"] if not _may_start_fresh(name, model, new_head))
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(f"the weights in {folder} lack {missing[0]}{more}")
     return model
 
 
-def _in_head(name: str, prefix: str, model: PreTrainedModel) -> bool:
-    inner = name.removeprefix(f"{prefix}.")
-    bare = getattr(model, prefix, model) is model
-    return inner.startswith("pooler.") or (not bare and inner == name)
+def _may_start_fresh(name: str, model: PreTrainedModel, new_head: bool) -> bool:
+    inner = name.removeprefix(f"{model.base_model_prefix}.")
+    if model.base_model is model:
+        return inner.startswith("pooler.")  # models saved with another head may be without one
+    return new_head and (inner == name or inner.startswith("pooler."))
 
 
 def _one_line(error: Exception) -> str:
