@@ -44,11 +44,15 @@ class Encoded:
 class InputEncoder(ABC):
     """Text to units to padded batches, for one model family.
 
-    max_length: units of the longest sequence; uncovered: characters met in measuring that no font of the encoder has.
+    max_length: units of the longest sequence.
     """
 
     max_length: int
-    uncovered: Set[str] = frozenset()
+
+    @property
+    def uncovered(self) -> Set[str]:
+        """Characters met in measuring that no font has."""
+        return frozenset()
 
     @abstractmethod
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
@@ -96,13 +100,15 @@ class RenderedText(InputEncoder):
     Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width].
     """
 
-    uncovered: set[str]
-
     def __init__(self, renderer: TextRenderer):
         self.renderer = renderer
         self.max_length = renderer.max_seq_length
         self._advances: dict[str, int] = {}
-        self.uncovered = set()
+        self._uncovered: set[str] = set()
+
+    @property
+    def uncovered(self) -> Set[str]:
+        return self._uncovered
 
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
         rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
@@ -185,7 +191,7 @@ class RenderedText(InputEncoder):
             if advance is None:
                 advance = known[character] = self.renderer.text_width(character)
                 if not character.isspace() and not self.renderer.covers(character):
-                    self.uncovered.add(character)
+                    self._uncovered.add(character)
             total += advance
         return total
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from pixlm.errors import UsageError
 from pixlm.tasks.base import Task
+from pixlm.tasks.entities import NER, TAG
+from pixlm.tasks.parsing import PARSING
 from pixlm.tasks.word_labelling import POS
 
-TASKS: dict[str, Task] = {task.name: task for task in (POS,)}
+TASKS: dict[str, Task] = {task.name: task for task in (POS, PARSING, NER, TAG)}
 
 
 def find_task(name: str) -> Task:

@@ -12,20 +12,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, cast
 
 import numpy as np
 import tyro
 
 from pixlm import files
+from pixlm.data.cache import Request
 from pixlm.data.encoders import InputEncoder, Text
 from pixlm.data.examples import Example
+from pixlm.data.readers.problems import Problems, without_duplicates
 from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
 from pixlm.tasks.objective import Objective, Reduced
 
 E = TypeVar("E", bound=Example)
+E_co = TypeVar("E_co", bound=Example, covariant=True)
+
+
+class Reader(Protocol[E_co]):
+    """Reads one file (or ``datasets`` folder); see :mod:`pixlm.data.readers`."""
+
+    def __call__(self, path: Path, /, *, labelled: bool, problems: Problems) -> Sequence[E_co]: ...
 
 
 @dataclass
@@ -47,9 +56,10 @@ class Prediction(Generic[E]):
 class Task(ABC, Generic[E]):
     """The schema of an example, its labels, its head, predictions, metrics and writers.
 
-    name: on the command line; naming: how the files of the splits are named; head: what the model puts out; metric:
-    the key of :meth:`metrics` that picks the best checkpoint (higher is better); recipe: settings of a fine-tuning run
-    where they differ from the general defaults (the published recipe); options: see :class:`TaskOptions`.
+    name: on the command line; naming: how the files of the splits are named; reader: what reads one of them; head: what
+    the model puts out; metric: the key of :meth:`metrics` that picks the best checkpoint (higher is better); recipe:
+    settings of a fine-tuning run where they differ from the general defaults (the published recipe); options: see
+    :class:`TaskOptions`; cached: whether encoded examples are kept on disk unless the run says otherwise.
 
     Subclasses are dataclasses, so that :meth:`with_options` can copy them.
     """
@@ -60,10 +70,18 @@ class Task(ABC, Generic[E]):
     metric: str
     recipe: Mapping[str, Any]
     options: TaskOptions
+    cached: ClassVar[bool] = False
 
-    @abstractmethod
-    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[E]:
-        """Read one split; with ``labelled=False`` labels may be missing and are not checked."""
+    reader: Reader[E]
+
+    def read(self, paths: Sequence[Path], *, labelled: bool = True, problems: Problems | None = None) -> list[E]:
+        """Read one split; with ``labelled=False`` labels may be missing and are not checked.
+
+        problems: what to do about bad input; default a UsageError.
+        """
+        problems = problems or Problems()
+        examples = [one for path in paths for one in self.reader(path, labelled=labelled, problems=problems)]
+        return without_duplicates(examples, problems) if len(paths) > 1 else examples
 
     @abstractmethod
     def example(self, given: Any, id: str) -> E:
@@ -91,6 +109,10 @@ class Task(ABC, Generic[E]):
     @abstractmethod
     def record(self, prediction: Prediction[E]) -> dict[str, Any]:
         """One line of predictions.jsonl, without its ``id``."""
+
+    def requests(self, examples: Sequence[E]) -> list[Request]:
+        """How the encoder will be asked for these examples: what a cache is filled with."""
+        return [Request(self.text(example)) for example in examples]
 
     def rows(
         self, examples: Sequence[E], encoder: InputEncoder, *, training: bool = False

@@ -20,11 +20,12 @@ from pixlm.data import conllu
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import Encoded, InputEncoder
 from pixlm.data.examples import WordExample
-from pixlm.data.splits import Naming
+from pixlm.data.readers.treebank import read_tags
+from pixlm.data.splits import TREEBANK, Naming
 from pixlm.errors import UsageError
 from pixlm.models import label_loss
 from pixlm.models.heads import Head
-from pixlm.tasks.base import Prediction, Task, TaskOptions
+from pixlm.tasks.base import Prediction, Reader, Task, TaskOptions
 from pixlm.tasks.objective import Batch, Loss, Objective, Reduced, to_tensors
 
 IGNORE = -100
@@ -86,7 +87,6 @@ class WordLabelObjective(Objective):
             ) from None
 
 
-Reader = Callable[[Path, bool], list[WordExample]]
 Writer = Callable[[Sequence[WordPrediction], Path], None]
 
 
@@ -94,13 +94,13 @@ Writer = Callable[[Sequence[WordPrediction], Path], None]
 class WordLabelling(Task[WordExample]):
     """A data set of labelled words, declared by its reader, its label inventory and its writer.
 
-    reader(path, labelled) reads one file; inventory: the labels, or None to collect those of the train split;
+    inventory: the labels, or None to collect those of the train split;
     writer(predictions, path) writes the native format, to a file with ``suffix``.
     """
 
     name: str
     naming: Naming
-    reader: Reader
+    reader: Reader[WordExample]
     inventory: tuple[str, ...] | None
     writer: Writer
     suffix: str
@@ -108,9 +108,6 @@ class WordLabelling(Task[WordExample]):
     metric: str = "accuracy"
     head: Head = Head.TOKEN_CLASSIFICATION
     options: TaskOptions = field(default_factory=TaskOptions)
-
-    def read(self, paths: Sequence[Path], *, labelled: bool = True) -> list[WordExample]:
-        return [sentence for path in paths for sentence in self.reader(path, labelled)]
 
     def example(self, given: Any, id: str) -> WordExample:
         return WordExample(id=id, words=words_of(given, self.name))
@@ -192,31 +189,14 @@ def usable_starts(code: Encoded, width: int) -> list[int]:
     return [start for start in code.word_starts[:-1] if start < min(width, code.length - 1)]
 
 
-def _read_upos(path: Path, labelled: bool) -> list[WordExample]:
-    known = set(conllu.UPOS)
-    examples = []
-    for sentence in conllu.read(path):
-        if labelled:
-            for line, tag in zip(sentence.lines, sentence.upos, strict=True):
-                if tag not in known:
-                    raise UsageError(
-                        f"{path}, line {line}: unknown part of speech {tag!r} in column 4; "
-                        f"universal tags are {', '.join(conllu.UPOS)}"
-                    )
-        labels = sentence.upos if labelled else None
-        where = f"{path}, line {sentence.lines[0]}"
-        examples.append(WordExample(id=sentence.id, where=where, words=sentence.words, labels=labels, source=sentence))
-    return examples
-
-
 def _write_upos(predictions: Sequence[WordPrediction], path: Path) -> None:
     files.write_text(path, "".join(conllu.with_upos(p.example.source, p.value) for p in predictions))
 
 
 POS = WordLabelling(
     name="pos",
-    naming=Naming(".conllu", {"train": ("train",), "dev": ("dev",), "test": ("test",)}),
-    reader=_read_upos,
+    naming=TREEBANK,
+    reader=read_tags,
     inventory=conllu.UPOS,
     writer=_write_upos,
     suffix=".conllu",

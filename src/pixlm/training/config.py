@@ -34,6 +34,10 @@ class DataConfig:
     """File of the dev split."""
     test: str | None = None
     """File of the test split."""
+    on_error: Literal["raise", "skip"] = "raise"
+    """What to do with a bad sentence or row: stop with its line, or leave it out and count it."""
+    cache: bool | None = None
+    """Keep encoded examples on disk, in $PIXLM_CACHE or ~/.cache/pixlm; not given: for qa only."""
 
 
 @dataclass

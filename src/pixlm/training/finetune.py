@@ -12,7 +12,9 @@ from transformers import PreTrainedModel
 
 from pixlm import files, hub
 from pixlm.data import splits
+from pixlm.data.cache import cached
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.readers.problems import Problems, check_labels
 from pixlm.errors import UsageError
 from pixlm.models.heads import head_class
 from pixlm.tasks import find_task
@@ -44,21 +46,26 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
     """
     task = find_task(task_name).with_options(config.task)
     data = sources(task, config.data)
-    examples = {"train": task.read(splits.require(data, "train"))}
-    for name in ("dev", "test"):
-        if data.get(name):
-            examples[name] = task.read(data.get(name))
+    splits.require(data, "train")
+    problems = Problems(on_error=config.data.on_error)
+    examples = {name: task.read(data.get(name), problems=problems) for name in splits.SPLITS if data.get(name)}
     labels = task.labels(examples["train"])
+    for name in ("dev", "test"):
+        if name in examples:
+            examples[name] = check_labels(examples["train"], examples[name], name, problems, labels)
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
     texts = (task.text(example) for example in examples["train"])
     encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
     encoder.check_model(model_config, config.model)
+    if config.data.cache or (config.data.cache is None and task.cached):
+        requests = [task.requests(given) for given in examples.values()]
+        encoder = cached(encoder, requests, workers=config.train.workers)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, f"finetune {task.name}", data)
-    report_data(data, {name: len(given) for name, given in examples.items()}, encoder)
+    report_data(data, {name: len(given) for name, given in examples.items()}, encoder, problems.summary())
     model = hub.load_model(config.model, model_class, config=model_config)
     objective = task.objective(encoder, labels)
 
@@ -125,7 +132,11 @@ def evaluate_model(
         _refuse_run_folder(output)
     found = load_finetuned(task_name, model_name, options)
     task = found.task
-    predictions, scores = found.run(task.read(splits.require(sources(task, data), split)), batch_size)
+    problems = Problems(on_error=data.on_error)
+    examples = task.read(splits.require(sources(task, data), split), problems=problems)
+    if problems.summary():
+        print(f"data: {problems.summary()}")
+    predictions, scores = found.run(examples, batch_size)
     results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

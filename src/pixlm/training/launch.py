@@ -59,14 +59,16 @@ def begin(config: RunConfig, command: str, sources: Sources) -> Output:
     return output
 
 
-def report_data(sources: Sources, sizes: Mapping[str, int], encoder: InputEncoder) -> None:
-    """Say which files make up which split, and which characters no font has."""
+def report_data(sources: Sources, sizes: Mapping[str, int], encoder: InputEncoder, problems: str = "") -> None:
+    """Say which files make up which split, what was wrong with them, and which characters no font has."""
     if os.environ.get("RANK", "0") != "0":
         return
     for split, size in sizes.items():
         paths = sources.get(split)
         more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
         print(f"{split}: {size} examples from {paths[0]}{more}")
+    if problems:
+        print(f"data: {problems}")
     uncovered = sorted(encoder.uncovered)
     if uncovered:
         shown = " ".join(f"U+{ord(character):04X}" for character in uncovered[:8]) + " ..." * (len(uncovered) > 8)

@@ -22,7 +22,15 @@ from pixlm.training.config import RunConfig, to_yaml
 RUN, INPUTS, LOG, METRICS = "run.yaml", "inputs.json", "log.jsonl", "metrics.json"
 
 # Settings that change neither the data nor the arithmetic: a run may go on with other values of these.
-_FREE = {"output", "train.workers", "train.log_steps", "train.keep_checkpoints", "train.report_to", "train.save_steps"}
+_FREE = {
+    "output",
+    "train.workers",
+    "train.log_steps",
+    "train.keep_checkpoints",
+    "train.report_to",
+    "train.save_steps",
+    "data.cache",
+}
 
 
 @dataclass(frozen=True)

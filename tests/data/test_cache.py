@@ -1,0 +1,117 @@
+"""Encoded examples on disk: the same as encoding, whatever asks; keyed by content; bounded; never in the way."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pixlm.data import cache
+from pixlm.data.cache import Request, cached
+from pixlm.data.encoders import RenderedText
+from pixlm.rendering import TextRenderer
+
+TEXTS = ["one text", ["a", "list", "of", "words"], ("a pair", "of texts"), "", "नमस्ते दुनिया"]
+PAIR = Request(("Where?", " ".join(f"word{i}" for i in range(60))), stride=5, first_max_length=8)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def encoder(**options) -> RenderedText:
+    return RenderedText(TextRenderer(max_seq_length=40, **options))
+
+
+def same(a, b) -> bool:
+    fields = all(getattr(a, name) == getattr(b, name) for name in ("length", "lost"))
+    lists = all(
+        (None if x is None else np.asarray(x).tolist()) == (None if y is None else np.asarray(y).tolist())
+        for x, y in ((getattr(a, name), getattr(b, name)) for name in ("word_starts", "offsets", "parts"))
+    )
+    return fields and lists and all(np.array_equal(a.units[name], b.units[name]) for name in a.units)
+
+
+@pytest.mark.parametrize("options", [{}, {"rgb": True}, {"strategy": "bigrams"}])
+def test_what_comes_from_the_cache_is_what_encoding_gives(options):
+    plain = encoder(**options)
+    requests = [*(Request(text) for text in TEXTS), PAIR]
+    for _ in range(2):
+        kept = cached(plain, [requests])
+        assert len(kept.entries[0]._places) == len(requests)
+        kept.encoder = None  # everything must come from the entry
+        for text in TEXTS:
+            assert same(kept.encode(text), plain.encode(text))
+        windows = kept.windows(PAIR.text, stride=5, first_max_length=8)
+        expected = PAIR.run(plain)
+        assert len(windows) == len(expected) > 2
+        assert all(map(same, windows, expected))
+        pickled = pickle.loads(pickle.dumps(kept))
+        assert same(pickled.encode(TEXTS[0]), plain.encode(TEXTS[0]))
+
+
+def test_other_content_is_encoded_afresh(own_cache):
+    plain = encoder()
+    kept = cached(plain, [[Request("one")]])
+    assert same(kept.encode("two"), plain.encode("two"))
+    for other in (encoder(font_size=9), RenderedText(TextRenderer(max_seq_length=41))):
+        cached(other, [[Request("one")]])
+    cached(plain, [[Request("one")]])
+    assert len(list((own_cache / "encoded").iterdir())) == 3
+    assert Request(("a", "b")).key != Request(["a", "b"]).key
+
+
+def test_several_processes_give_the_same(own_cache):
+    requests = [Request(f"text number {number}") for number in range(150)]
+    one = cached(encoder(), [requests])
+    (folder,) = (own_cache / "encoded").iterdir()
+    before = (folder / cache.FILE).read_bytes()
+    import shutil
+
+    shutil.rmtree(folder)
+    two = cached(encoder(), [requests], workers=2)
+    assert (folder / cache.FILE).read_bytes() == before
+    assert same(one.entries[0].get(requests[99].key)[0], two.entries[0].get(requests[99].key)[0])
+
+
+def test_a_damaged_entry_is_made_again(own_cache, capsys):
+    cached(encoder(), [[Request("one")]])
+    (folder,) = (own_cache / "encoded").iterdir()
+    data = (folder / cache.FILE).read_bytes()
+    (folder / cache.FILE).write_bytes(data[: len(data) // 2])
+    kept = cached(encoder(), [[Request("one")]])
+    assert "damaged; making it again" in capsys.readouterr().out
+    assert same(kept.encode("one"), encoder().encode("one"))
+    assert (folder / cache.FILE).read_bytes() == data
+
+
+def test_entries_not_used_for_longest_go_first(own_cache, monkeypatch):
+    import os
+
+    folders = []
+    for number, text in enumerate(("one", "two", "six")):
+        cached(encoder(), [[Request(text)]])
+        (new,) = set((own_cache / "encoded").iterdir()) - set(folders)
+        os.utime(new, (1000 + number, 1000 + number))
+        folders.append(new)
+    size = (folders[0] / cache.FILE).stat().st_size
+    cached(encoder(), [[Request("one")]])  # used again
+    monkeypatch.setenv("PIXLM_CACHE_LIMIT", str(2 * size + size // 2))
+    cached(encoder(), [[Request("ten")]])
+    left = set((own_cache / "encoded").iterdir())
+    assert folders[0] in left
+    assert not {folders[1], folders[2]} & left
+    monkeypatch.setenv("PIXLM_CACHE_LIMIT", "100")
+    kept = cached(encoder(), [[Request("much too large")]])
+    assert kept.entries == []
+    assert same(kept.encode("much too large"), encoder().encode("much too large"))
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(own_cache, capsys):
+    own_cache.write_text("a file, not a folder")
+    kept = cached(encoder(), [[Request("one")]])
+    assert "encoding as the run goes instead" in capsys.readouterr().out
+    assert same(kept.encode("one"), encoder().encode("one"))

@@ -1,0 +1,164 @@
+"""Question answering: answers to units and back, windows, choosing among them, "no answer", and learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pixlm.data.draw import Draw, Drawn
+from pixlm.data.encoders import Encoded, RenderedText
+from pixlm.data.examples import Answer, QuestionExample
+from pixlm.errors import UsageError
+from pixlm.rendering import TextRenderer
+from pixlm.tasks.objective import Reduced
+from pixlm.tasks.question_answering import (
+    AnswerSpans,
+    QuestionOptions,
+    Span,
+    Window,
+    answer_units,
+    best_spans,
+    characters_of,
+)
+
+OPTIONS = QuestionOptions(stride=10, question_max_length=20)
+CONTEXT = "The river Danube rises in the Black Forest, flows through ten countries, and reaches the Black Sea."
+
+
+def encoded(context: str = CONTEXT, length: int = 60, **options) -> list[Encoded]:
+    encoder = RenderedText(TextRenderer(max_seq_length=length, **options))
+    return AnswerSpans(encoder, OPTIONS).windows(QuestionExample(id="q", question="Where?", context=context))
+
+
+def test_answers_survive_the_way_to_units_and_back():
+    for strategy in ("continuous", "words", "bigrams", "grapheme-bigrams", "mono", "adaptive"):
+        (code,) = encoded(length=140, strategy=strategy)
+        for text in ("Black Forest", "ten", "The river", "Black Sea"):
+            answer = Answer(text, CONTEXT.index(text))
+            first, last = answer_units(code, answer)
+            assert code.parts[1][0] <= first <= last < code.parts[1][1]
+            start, end = characters_of(code, CONTEXT, first, last)
+            assert CONTEXT[start:end] == text, strategy
+
+
+def test_right_to_left_answers():
+    context = "נהר הדנובה נובע ביער השחור וזורם דרך עשר מדינות אל הים השחור."
+    for strategy in ("continuous", "bigrams", "grapheme-bigrams"):
+        (code,) = encoded(context, length=120, strategy=strategy)
+        text = "יער השחור"
+        first, last = answer_units(code, Answer(text, context.index(text)))
+        start, end = characters_of(code, context, first, last)
+        assert text in context[start:end]
+        assert end - start <= len(text) + 3, strategy
+
+
+def test_every_answer_is_in_a_window_and_windows_without_it_point_to_the_class_token():
+    context = " ".join(f"word{number}" for number in range(120))
+    encoder = RenderedText(TextRenderer(max_seq_length=60))
+    objective = AnswerSpans(encoder, OPTIONS)
+    answer = Answer("word77", context.index("word77"))
+    example = QuestionExample(id="q", question="Which?", context=context, answers=(answer,))
+    windows = objective.windows(example)
+    assert len(windows) > 2
+    inside = [answer_units(code, answer) for code in windows]
+    assert 0 < sum(found is not None for found in inside) < len(windows)
+    rows = [Drawn(Draw(0, number), Window(example, 0, number)) for number in range(len(windows))]
+    batch = objective.collate(rows)
+    width = batch["attention_mask"].shape[1]
+    for number, found in enumerate(inside):
+        assert (int(batch["starts"][number]), int(batch["ends"][number])) == (found or (width, width))
+    assert int(batch["count"]) == 2 * len(windows)
+    unknown = QuestionExample(id="q", question="Which?", context=context)
+    batch = objective.collate([Drawn(Draw(0, 0), Window(unknown, 0, 0))])
+    assert int(batch["count"]) == 0
+    assert int(batch["starts"][0]) > width
+
+
+def test_spans_are_ranked_by_the_sum_of_their_ends():
+    (code,) = encoded(length=140)
+    first, last = code.parts[1]
+    start, end = np.zeros(code.length + 1), np.zeros(code.length + 1)
+    start[first + 3], end[first + 6] = 5, 4
+    start[first + 5] = 3
+    start[last - 1] = 9  # behind the best end: no span
+    found = best_spans(code, CONTEXT, start, end, OPTIONS)
+    assert [span.score for span in found[:2]] == [9, 7]
+    spans = {(span.start, span.end): span.score for span in found}
+    assert spans[characters_of(code, CONTEXT, first + 3, first + 6)] == 9
+    assert all(0 <= span.start < span.end <= len(CONTEXT) for span in found)
+    short = best_spans(code, CONTEXT, start, end, QuestionOptions(max_answer_length=2))
+    assert max(span.score for span in short) == 7
+
+
+def test_windows_compete_and_no_answer_needs_the_option(task):
+    example = QuestionExample(id="q", question="?", context="aa bb cc", answers=())
+    other = QuestionExample(id="r", question="?", context="dd", answers=(Answer("dd", 0),))
+    rows = [Window(example, 0, 0), Window(example, 0, 1), Window(other, 1, 0)]
+    reduced = [
+        Reduced(0, ([Span("aa", 0, 2, 1.0)], 4.0)),
+        Reduced(1, ([Span("bb", 3, 5, 3.0), Span("aa", 0, 2, 2.0)], 3.5)),
+        Reduced(2, ([Span("dd", 0, 2, 1.0)], 0.0)),
+    ]
+    first, second = task.finish([example, other], rows, reduced)
+    assert first.value.answer.text == "bb"
+    assert [span.text for span, _ in first.value.best] == ["bb", "aa"]
+    assert sum(share for _, share in first.value.best) == pytest.approx(1)
+    assert first.value.null == pytest.approx(0.5)  # the least of the windows' null scores, less the best answer's
+    assert task.metrics([first, second])["exact_match"] == 0.5
+    with_null = task.with_options(QuestionOptions(unanswerable=True))
+    first, second = with_null.finish([example, other], rows, reduced)
+    assert first.value.answer is None
+    assert with_null.record(first)["prediction"] == ""
+    assert second.value.answer.text == "dd"
+    assert with_null.metrics([first, second])["exact_match"] == 1
+
+
+def test_windows_that_leave_no_room_are_refused(task):
+    encoder = RenderedText(TextRenderer(max_seq_length=60))
+    with pytest.raises(UsageError, match="stride 160"):
+        task.rows([], encoder)
+
+
+def test_it_learns_to_point(task):
+    from pixlm import hub
+    from pixlm.models.heads import Head, head_class
+
+    torch.manual_seed(0)
+    places = ["Rome", "Kyiv", "Hanoi", "Quito"]
+    examples = []
+    for number, place in enumerate(places):
+        context = f"We met in {place} on a day in May." if number % 2 else f"{place} is where we met in May."
+        answer = Answer(place, context.index(place))
+        examples.append(QuestionExample(id=str(number), question="Where?", context=context, answers=(answer,)))
+    task = task.with_options(OPTIONS)
+    config = hub.load_config("pixel-nano", **task.config_for([]))
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    encoder = hub.load_encoder("pixel-nano", max_seq_length=60)
+    model = hub.load_model("pixel-nano", head_class("pixel", Head.QUESTION_ANSWERING), config=config).train()
+    objective = task.objective(encoder, ())
+    rows, _ = task.rows(examples, encoder)
+    batch = objective.collate([Drawn(Draw(0, i), row) for i, row in enumerate(rows)])
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    for _ in range(60):
+        loss = objective.loss(model, batch)
+        (loss.sum / loss.count).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    with torch.inference_mode():
+        reduced = objective.reduce(objective.loss(model.eval(), batch).outputs, batch)
+    predictions = task.finish(examples, rows, reduced)
+    assert task.metrics(predictions)["exact_match"] == 1
+    assert [task.record(p)["prediction"] for p in predictions] == places
+
+
+@pytest.fixture
+def task():
+    from pixlm.data.splits import Naming
+    from pixlm.tasks.question_answering import QuestionAnswering
+
+    def score(prediction, answers):
+        exact = float(prediction in answers or (not answers and not prediction))
+        return exact, exact
+
+    return QuestionAnswering("qa", Naming(".json", {}), lambda path, *, labelled, problems: [], score, {})
