@@ -9,25 +9,44 @@ from pathlib import Path
 
 import pytest
 
+import toy_data
+from pixlm.training.config import read_settings
+
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+SMALLER = {"qa": ("--render.max-seq-length", "128", "--task.stride", "20", "--task.question-max-length", "40")}
+"""The published windows do not fit the small model."""
 FEW = ("--train.max-steps", "2", "--train.batch-size", "4", "--train.warmup", "1", "--train.eval-steps", "1")
 
 
+def command_of(recipe: Path) -> list[str]:
+    return str(read_settings(recipe)["command"]).split()
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=[str(path.relative_to(ROOT / "recipes")) for path in RECIPES])
-def test_recipes_run(recipe, texts, treebank, tmp_path, pixlm, monkeypatch):
+def test_recipes_run(recipe, texts, tmp_path, pixlm, monkeypatch):
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))
     output = tmp_path / "run"
-    pretraining = "mask:" in recipe.read_text() or "pretrain" in recipe.name
-    command = ("pretrain",) if pretraining else ("finetune", "pos")
-    data = texts if pretraining else treebank
-    small = ("--model", "pixel-nano", "--render.max-seq-length", "64", "--data", data)
-    more = ("--data.train", data / "train.txt", "--data.dev", data / "dev.txt", "--data.min-patches", "0")
-    code, _, error = pixlm(
-        *command, "--config", recipe, *small, *(more if pretraining else ()), "--output", output, *FEW
-    )
+    verb = command_of(recipe)[0]
+    if verb == "pretrain":
+        few = ("--data.train", texts / "train.txt", "--data.dev", texts / "dev.txt", "--data.min-patches", "0")
+    else:
+        data = tmp_path / "data"
+        data.mkdir()
+        few = ("--data", toy_data.folder(recipe.stem, data))
+    smaller = SMALLER.get(command_of(recipe)[-1], ("--render.max-seq-length", "64"))
+    small = ("--model", "pixel-nano", *smaller)
+    code, _, error = pixlm(verb, "--config", recipe, *small, *few, *FEW, "--output", output)
     assert code == 0, error
     assert json.loads((output / "metrics.json").read_text())["dev"]["examples"] > 0
+
+
+def test_recipes_say_what_they_are_for():
+    assert {tuple(command_of(recipe)) for recipe in RECIPES} >= {("pretrain",), ("finetune", "pos"), ("finetune", "qa")}
+    for recipe in RECIPES:
+        first = recipe.read_text(encoding="utf-8").split("\n")[0]
+        assert first.startswith("# "), recipe
 
 
 def test_no_evaluation_sentence_is_in_the_demonstrations_text():

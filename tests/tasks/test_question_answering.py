@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from pixlm.errors import UsageError
 from pixlm.rendering import TextRenderer
 from pixlm.tasks.objective import Reduced
 from pixlm.tasks.question_answering import (
+    QA,
     AnswerSpans,
     QuestionOptions,
     Span,
@@ -91,7 +94,7 @@ def test_spans_are_ranked_by_the_sum_of_their_ends():
     assert max(span.score for span in short) == 7
 
 
-def test_windows_compete_and_no_answer_needs_the_option(task):
+def test_windows_compete_and_no_answer_needs_the_option():
     example = QuestionExample(id="q", question="?", context="aa bb cc", answers=())
     other = QuestionExample(id="r", question="?", context="dd", answers=(Answer("dd", 0),))
     rows = [Window(example, 0, 0), Window(example, 0, 1), Window(other, 1, 0)]
@@ -100,13 +103,13 @@ def test_windows_compete_and_no_answer_needs_the_option(task):
         Reduced(1, ([Span("bb", 3, 5, 3.0), Span("aa", 0, 2, 2.0)], 3.5)),
         Reduced(2, ([Span("dd", 0, 2, 1.0)], 0.0)),
     ]
-    first, second = task.finish([example, other], rows, reduced)
+    first, second = QA.finish([example, other], rows, reduced)
     assert first.value.answer.text == "bb"
     assert [span.text for span, _ in first.value.best] == ["bb", "aa"]
     assert sum(share for _, share in first.value.best) == pytest.approx(1)
     assert first.value.null == pytest.approx(0.5)  # the least of the windows' null scores, less the best answer's
-    assert task.metrics([first, second])["exact_match"] == 0.5
-    with_null = task.with_options(QuestionOptions(unanswerable=True))
+    assert QA.metrics([first, second])["exact_match"] == 0.5
+    with_null = QA.with_options(QuestionOptions(unanswerable=True))
     first, second = with_null.finish([example, other], rows, reduced)
     assert first.value.answer is None
     assert with_null.record(first)["prediction"] == ""
@@ -114,13 +117,13 @@ def test_windows_compete_and_no_answer_needs_the_option(task):
     assert with_null.metrics([first, second])["exact_match"] == 1
 
 
-def test_windows_that_leave_no_room_are_refused(task):
+def test_windows_that_leave_no_room_are_refused():
     encoder = RenderedText(TextRenderer(max_seq_length=60))
     with pytest.raises(UsageError, match="stride 160"):
-        task.rows([], encoder)
+        QA.rows([], encoder)
 
 
-def test_it_learns_to_point(task):
+def test_it_learns_to_point():
     from pixlm import hub
     from pixlm.models.heads import Head, head_class
 
@@ -131,7 +134,7 @@ def test_it_learns_to_point(task):
         context = f"We met in {place} on a day in May." if number % 2 else f"{place} is where we met in May."
         answer = Answer(place, context.index(place))
         examples.append(QuestionExample(id=str(number), question="Where?", context=context, answers=(answer,)))
-    task = task.with_options(OPTIONS)
+    task = QA.with_options(OPTIONS)
     config = hub.load_config("pixel-nano", **task.config_for([]))
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     encoder = hub.load_encoder("pixel-nano", max_seq_length=60)
@@ -152,13 +155,39 @@ def test_it_learns_to_point(task):
     assert [task.record(p)["prediction"] for p in predictions] == places
 
 
-@pytest.fixture
-def task():
-    from pixlm.data.splits import Naming
-    from pixlm.tasks.question_answering import QuestionAnswering
+def test_a_run_writes_answers_in_squads_format(tmp_path, pixlm, monkeypatch):
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))
+    data = {"data": [{"title": "t", "paragraphs": [{"context": CONTEXT, "qas": []}]}]}
+    for number, text in enumerate(("Black Forest", "ten", "Black Sea")):
+        answer = {"text": text, "answer_start": CONTEXT.index(text)}
+        data["data"][0]["paragraphs"][0]["qas"].append({"id": f"q{number}", "question": "What?", "answers": [answer]})
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.json").write_text(json.dumps(data))
+    output = tmp_path / "run"
+    few = ("--train.max-steps", "2", "--train.batch-size", "2", "--render.max-seq-length", "60")
+    options = ("--task.stride", "10", "--task.question-max-length", "20", "--task.n-best", "5")
+    command = ("finetune", "qa", "--model", "pixel-nano", "--data", tmp_path, "--output", output, *few, *options)
+    code, _, error = pixlm(*command)
+    assert code == 0, error
+    metrics = json.loads((output / "metrics.json").read_text())["dev"]
+    assert {"exact_match", "f1", "examples", "loss", "lost", "sentence_f1"} <= metrics.keys()
+    chosen = json.loads((output / "predictions.json").read_text())
+    best = json.loads((output / "predictions-nbest.json").read_text())
+    rows = [json.loads(line) for line in (output / "predictions.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == list(chosen) == list(best) == ["q0", "q1", "q2"]
+    for row in rows:
+        assert (
+            row["prediction"] == chosen[row["id"]] == best[row["id"]][0]["text"] == CONTEXT[row["start"] : row["end"]]
+        )
+        assert 0 < row["score"] <= 1
+        assert len(best[row["id"]]) == 5
+    assert len(list((tmp_path / "cache" / "encoded").iterdir())) == 1  # train and dev hold the same
+    code, _, error = pixlm("evaluate", "qa", "--model", output, "--data", tmp_path, "--split", "dev")
+    assert code == 0, error
 
-    def score(prediction, answers):
-        exact = float(prediction in answers or (not answers and not prediction))
-        return exact, exact
+    import pixlm as library
 
-    return QuestionAnswering("qa", Naming(".json", {}), lambda path, *, labelled, problems: [], score, {})
+    found = library.load(str(output)).predict([("What?", CONTEXT)])
+    assert found[0]["prediction"] == rows[0]["prediction"]
+    with pytest.raises(UsageError, match="pairs"):
+        library.load(str(output)).predict(["What?"])

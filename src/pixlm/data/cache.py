@@ -2,8 +2,8 @@
 
 A cache entry is a folder named by a hash of everything its content depends on: the encoder's fingerprint and length,
 and every text with how it is to be encoded. So nothing ever has to be declared stale; entries that were not used for
-longest go when all together pass a limit. Entries lie in ``$PIXLM_CACHE`` (default ``~/.cache/pixlm``), never beside the
-data.
+longest go when all together pass a limit. Entries lie in ``$PIXLM_CACHE`` (default ``~/.cache/pixlm``), never beside
+the data.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from pixlm.errors import UsageError
 from pixlm.tasks.base import Task
 from pixlm.tasks.entities import NER, TAG
 from pixlm.tasks.parsing import PARSING
+from pixlm.tasks.question_answering import QA
 from pixlm.tasks.word_labelling import POS
 
-TASKS: dict[str, Task] = {task.name: task for task in (POS, PARSING, NER, TAG)}
+TASKS: dict[str, Task] = {task.name: task for task in (POS, PARSING, NER, TAG, QA)}
 
 
 def find_task(name: str) -> Task:

@@ -12,7 +12,7 @@ from pixlm.data.readers.words import MASAKHANER_TAGS, read_entities
 from pixlm.data.splits import ENTITIES
 from pixlm.errors import UsageError
 from pixlm.tasks.base import TaskOptions
-from pixlm.tasks.scoring import entity_scores
+from pixlm.tasks.scoring.words import entity_scores
 from pixlm.tasks.word_labelling import WordLabelling, WordPrediction
 
 OUTSIDE = "O"
@@ -44,16 +44,10 @@ class EntityLabelling(WordLabelling):
         return [OUTSIDE, *sorted(found - {OUTSIDE})]
 
     def metrics(self, predictions: Sequence[WordPrediction]) -> dict[str, float]:
-        gold: list[list[str]] = []
-        given: list[list[str]] = []
-        for prediction in predictions:
-            pairs = list(zip(prediction.example.labels or (), prediction.value, strict=False))
-            if self.options.scoring == "upstream":
-                pairs = [pair for pair in pairs if pair[1] is not None]
-            gold.append([label for label, _ in pairs])
-            given.append([label if label is not None else OUTSIDE for _, label in pairs])
-        words = sum(map(len, gold))
-        return {**entity_scores(gold, given), **super().metrics(predictions)} if words else {"words": 0}
+        scored = [p for p in predictions if p.example.labels is not None]
+        gold, given = [p.example.labels or [] for p in scored], [p.value for p in scored]
+        counts = super().metrics(predictions)
+        return {**entity_scores(gold, given, scoring=self.options.scoring), **counts} if counts["words"] else counts
 
 
 def _read_labels(path: Path) -> list[str]:

@@ -27,12 +27,13 @@ from pixlm.models import HeadDecoding, decode_heads, parsing_loss
 from pixlm.models.heads import Head
 from pixlm.tasks.base import Prediction, Reader, Task, TaskOptions
 from pixlm.tasks.objective import Batch, Loss, Objective, Reduced, to_tensors
+from pixlm.tasks.scoring.trees import Tree, attachment_scores
 from pixlm.tasks.word_labelling import IGNORE, usable_starts, words_of
 
 
 @dataclass
 class ParsingOptions(TaskOptions):
-    """Choices about parsing."""
+    """Choices about parsing. All words are scored, as upstream scores its pixel models, whatever ``scoring`` says."""
 
     decoding: Literal["greedy", "tree"] = "greedy"
     """greedy: each word its best head, as published; tree: the best tree with one root."""
@@ -184,18 +185,13 @@ class Parsing(Task[TreeExample]):
 
 
 def _attachment(pairs: Sequence[tuple[TreeExample, Parse]]) -> dict[str, float]:
-    """UAS and LAS over all words, punctuation and lost words included, relation subtypes left out."""
-    words = heads = both = 0
+    """UAS and LAS over all words, punctuation and lost words included."""
+    gold, given = [], []
     for example, parse in pairs:
-        if example.heads is None or example.relations is None:
-            continue
-        for gold_head, gold_relation, head, relation in zip(
-            example.heads, example.relations, parse.heads, parse.relations, strict=True
-        ):
-            words += 1
-            heads += gold_head == head
-            both += gold_head == head and gold_relation == relation
-    return {"las": both / words, "uas": heads / words, "words": words} if words else {"words": 0}
+        if example.heads is not None and example.relations is not None:
+            gold.append(Tree(example.heads, example.relations))
+            given.append(Tree(parse.heads, parse.relations))
+    return attachment_scores(gold, given) if gold else {"words": 0}
 
 
 def _write_trees(predictions: Sequence[TreePrediction], path: Path) -> None:

@@ -11,10 +11,10 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,12 +24,14 @@ from pixlm.data.cache import Request
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import Encoded, InputEncoder
 from pixlm.data.examples import Answer, QuestionExample
-from pixlm.data.splits import Naming
+from pixlm.data.readers.questions import read_questions
+from pixlm.data.splits import QUESTIONS, Naming
 from pixlm.errors import UsageError
 from pixlm.models import answer_loss
 from pixlm.models.heads import Head
 from pixlm.tasks.base import Prediction, Reader, Task, TaskOptions
 from pixlm.tasks.objective import Batch, Loss, Objective, Reduced, to_tensors
+from pixlm.tasks.scoring.answers import SCORERS, answer_scores
 
 
 @dataclass
@@ -48,6 +50,8 @@ class QuestionOptions(TaskOptions):
     """Whether "no answer" may be predicted (SQuAD 2)."""
     null_threshold: float = 0.0
     """How much better than the best answer "no answer" must score to be predicted."""
+    scorer: Literal["squad", "korquad", "jaquad"] = "squad"
+    """Whose definition of exact match and F1: SQuAD's (words), KorQuAD's and JaQuAD's (characters)."""
     first_window_only: bool = False
     """Train on the first window of each context only, as PIXEL did."""
 
@@ -255,18 +259,13 @@ def _context_units(code: Encoded) -> np.ndarray:
     return units[offsets[:, 1] > offsets[:, 0]]
 
 
-Score = Callable[[str, Sequence[str]], tuple[float, float]]
-"""(exact match, F1) of a prediction against the accepted answers, in 0..1."""
-
-
 @dataclass(frozen=True)
 class QuestionAnswering(Task[QuestionExample]):
-    """A data set of questions with contexts, declared by its reader and its score."""
+    """A data set of questions with contexts, declared by its reader."""
 
     name: str
     naming: Naming
     reader: Reader[QuestionExample]
-    score: Score
     recipe: Mapping[str, Any]
     metric: str = "f1"
     head: Head = Head.QUESTION_ANSWERING
@@ -387,15 +386,11 @@ class QuestionAnswering(Task[QuestionExample]):
         return Answered(None if nothing else kept[0], pairs, gap)
 
     def _score_all(self, pairs: Sequence[tuple[QuestionExample, str]]) -> dict[str, float]:
-        scores = [
-            self.score(given, [answer.text for answer in example.answers])
-            for example, given in pairs
-            if example.answers is not None
-        ]
-        if not scores:
+        known = [(example.answers, given) for example, given in pairs if example.answers is not None]
+        if not known:
             return {}
-        exact, f1 = np.mean(scores, axis=0)
-        return {"exact_match": float(exact), "f1": float(f1)}
+        answers = [[answer.text for answer in accepted] for accepted, _ in known]
+        return answer_scores(answers, [given for _, given in known], scorer=SCORERS[self.options.scorer])
 
 
 def _probability(answered: Answered) -> float | None:
@@ -406,3 +401,25 @@ def _closest_sentence(example: QuestionExample) -> str:
     asked = set(example.question.lower().split())
     sentences = [part.strip() for part in _SENTENCE_END.split(example.context) if part.strip()]
     return max(sentences, key=lambda one: len(asked & set(one.lower().split())), default="")
+
+
+QA = QuestionAnswering(
+    name="qa",
+    naming=QUESTIONS,
+    reader=read_questions,
+    # PIXEL's recipe for TyDiQA-GoldP (its finetuning guide).
+    recipe={
+        "train": {
+            "learning_rate": 7e-5,
+            "batch_size": 32,
+            "max_steps": 20000,
+            "warmup": 100,
+            "eval_steps": 500,
+            "patience": 5,
+            "dropout": 0.1,
+            "log_steps": 100,
+        },
+        "render": {"max_seq_length": 400},
+    },
+)
+"""Answers in a context: SQuAD's format and its kin (XQuAD, TyDiQA-GoldP, KorQuAD, JaQuAD)."""
