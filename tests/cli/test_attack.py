@@ -74,6 +74,14 @@ def test_sweep(tagger, treebank, tmp_path, pixlm):
         assert half["scores"]["examples"] == clean["examples"]
         assert 0.2 < half["changed"] < 0.8 < whole["changed"] <= 1
         assert points[f"{tagger}/.", attack, 1.0]["scores"] == whole["scores"]
+    copies = tmp_path / "copies"
+    pixlm("attack", "--data", treebank, "--attack", "confusable", "--strength", "0.5", "--output", copies)
+    pixlm(
+        *("evaluate", "pos", "--model", tagger, "--data", copies / "confusable50", "--split", "dev"),
+        *("--output", tmp_path / "c"),
+    )
+    on_copy = json.loads((tmp_path / "c" / "metrics.json").read_text(encoding="utf-8"))["dev"]
+    assert on_copy == points[model, "confusable", 0.5]["scores"] != clean
     with Image.open(tmp_path / "x" / "attack.png") as image:
         assert min(image.size) > 200
     code, _, err = pixlm(*arguments)
