@@ -180,6 +180,12 @@ def test_refusals(treebank, tmp_path):
     copy(treebank, tmp_path / "out")
     with pytest.raises(UsageError, match="is there already"):
         write_attacked(treebank, tmp_path / "out", [UPSIDE])
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "dev.tsv").write_text("text\nfine\n", encoding="utf-8")
+    (tmp_path / "two" / "test.tsv").write_text("other\nx\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no column of a known name"):
+        write_attacked(tmp_path / "two", tmp_path / "out2", [UPSIDE])
+    assert not (tmp_path / "out2").exists()
     binary = tmp_path / "dev.tsv"
     binary.write_bytes(b"text\n\xff\xfe\n")
     with pytest.raises(UsageError, match="not UTF-8"):

@@ -85,15 +85,17 @@ def _write(
 ) -> dict[str, dict[str, float]]:
     folder = output / name_of(attacker)
     report: dict[str, dict[str, float]] = {}
+    texts: dict[Path, str] = {}  # written when all are there, so that a damaged file leaves no half of a copy
     for split, paths in found.items():
         job = Job(attacker, split, columns, context)
         for path, place in paths:
             before = (job.index, job.units, job.changed)
-            text = FORMATS[path.suffix.lower()](path, job)
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            files.write_text(folder / place, text)
+            texts[folder / place] = FORMATS[path.suffix.lower()](path, job)
             counts = zip(("examples", "units", "changed"), (job.index, job.units, job.changed), before, strict=True)
             report[place.as_posix()] = {name: now - then for name, now, then in counts}
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(path, text)
     files.write_json(
         folder / REPORT,
         {
