@@ -36,7 +36,7 @@ def draw_curves(points: Sequence[Point], metric: str, title: str, path: Path) ->
     rows = math.ceil(len(attacks) / columns)
     figure = Figure(figsize=(1.0 + 2.8 * columns, 1.2 + 2.4 * rows), layout="constrained", dpi=150)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for panel, attack in zip(panels.flat, attacks, strict=False):
+    for place, (panel, attack) in enumerate(zip(panels.flat, attacks, strict=False)):
         for number, model in enumerate(models):
             line = sorted(
                 (point.strength, point.scores[metric])
@@ -48,10 +48,12 @@ def draw_curves(points: Sequence[Point], metric: str, title: str, path: Path) ->
         panel.set_title(attack, fontsize=10)
         panel.grid(alpha=0.3)
         panel.xaxis.set_major_formatter(PercentFormatter(1.0))
+        if place + columns >= len(attacks):  # the lowest of its column
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel("strength")
     for panel in panels.flat[len(attacks) :]:
         panel.remove()
     figure.suptitle(title, fontsize=11)
-    figure.supxlabel("strength", fontsize=10)
     figure.supylabel(metric.replace("_", " "), fontsize=10)
     if len(models) > 1:
         handles, names = panels.flat[0].get_legend_handles_labels()
