@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixlm.cli.parse import parse, stored_options, take_name
+from pixlm.cli.parse import parse, stored_options, take_task
 from pixlm.cli.report import print_results
 from pixlm.errors import UsageError
-from pixlm.tasks import TASKS, find_task
+from pixlm.tasks import find_task
 from pixlm.tasks.base import TaskOptions
 from pixlm.training.config import DataConfig
 from pixlm.training.finetune import evaluate_model
@@ -34,7 +34,7 @@ class Evaluate:
 
 def main(arguments: list[str]) -> int:
     """Evaluate and print the scores."""
-    name, rest = take_name("evaluate", arguments, "task", list(TASKS))
+    name, rest = take_task("evaluate", arguments)
     defaults = Evaluate(task=stored_options(find_task(name), rest))
     args = parse(Evaluate, f"evaluate {name}", "Score a fine-tuned model on a split.", rest, default=defaults)
     if not args.model:

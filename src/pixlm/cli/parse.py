@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -62,7 +64,11 @@ def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
 
 
 def take_task(verb: str, arguments: list[str]) -> tuple[str, list[str]]:
-    """The task's name and the other arguments; without a name the ``command`` of a ``--config FILE`` says it."""
+    """The task's name and the other arguments; without a name the ``command`` of a ``--config FILE`` says it.
+
+    ``module:OBJECT`` names a task of the user's own, which is imported and registered. Only here, where a person typed
+    it: a name that a model stores never imports anything.
+    """
     from pixlm.tasks import TASKS
     from pixlm.training.config import read_settings
 
@@ -71,7 +77,26 @@ def take_task(verb: str, arguments: list[str]) -> tuple[str, list[str]]:
         words = str(read_settings(Path(path).expanduser()).get("command", "")).split()
         if len(words) == 2 and words[0] == verb:
             return words[1], arguments
-    return take_name(verb, arguments, "task", list(TASKS))
+    name, rest = take_name(verb, arguments, "task", list(TASKS))
+    return (_import_task(name) if ":" in name else name), rest
+
+
+def _import_task(name: str) -> str:
+    from pixlm.tasks import register
+    from pixlm.tasks.base import Task
+
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        task = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"task {name}: {error}; write MODULE:OBJECT of a module that can be imported") from None
+    finally:
+        sys.path.pop(0)
+    if not isinstance(task, Task):
+        raise UsageError(f"task {name}: is a {type(task).__name__}, not a Task")
+    register(task)
+    return task.name
 
 
 def stored_options(task: Task[Any], arguments: list[str]) -> TaskOptions:

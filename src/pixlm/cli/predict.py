@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixlm.cli.parse import parse, stored_options, take_name
+from pixlm.cli.parse import parse, stored_options, take_task
 from pixlm.errors import UsageError
-from pixlm.tasks import TASKS, find_task
+from pixlm.tasks import find_task
 from pixlm.tasks.base import TaskOptions
 from pixlm.training.finetune import predict
 
@@ -33,7 +33,7 @@ class Predict:
 
 def main(arguments: list[str]) -> int:
     """Predict and name the files written."""
-    name, rest = take_name("predict", arguments, "task", list(TASKS))
+    name, rest = take_task("predict", arguments)
     defaults = Predict(task=stored_options(find_task(name), rest))
     args = parse(Predict, f"predict {name}", "Label a file or texts with a fine-tuned model.", rest, default=defaults)
     if not args.model:

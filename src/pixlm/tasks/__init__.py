@@ -1,6 +1,7 @@
 """What is learnt: one module per family of tasks, and the pretraining objectives.
 
-``find_task(name)`` gives a task by its command-line name. A new data set is a new declaration in :data:`TASKS`.
+``find_task(name)`` gives a task by its command-line name. A new data set is a new declaration in :data:`TASKS`,
+or one of a program's own that it registers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from pixlm.tasks.question_answering import QA
 from pixlm.tasks.word_labelling import POS
 
 TASKS: dict[str, Task] = {task.name: task for task in (POS, PARSING, NER, TAG, QA)}
+
+
+def register(task: Task) -> None:
+    """Make a task of one's own known by its name; ValueError if another has it."""
+    if TASKS.setdefault(task.name, task) is not task:
+        raise UsageError(f"there is a task {task.name!r} already; give yours another name")
 
 
 def find_task(name: str) -> Task:
