@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import toy_texts
+from pixlm.data.readers.glue import GLUE
 from pixlm.data.readers.words import read_entities
 
 ROOT = Path(__file__).resolve().parent
@@ -79,6 +82,12 @@ def _entities() -> dict[str, list[tuple[list[str], list[str]]]]:
     return found
 
 
+def sib(root: Path) -> Path:
+    """SIB-200: a folder a language."""
+    shutil.copytree(EXCERPTS / "sib200" / "eng_Latn", root / "eng_Latn")
+    return root / "eng_Latn"
+
+
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "pos": treebank,
     "parsing": treebank,
@@ -87,6 +96,10 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "ner-m4_klue": klue,
     "ner-m4_naamapadam": naamapadam,
     "qa": lambda root: questions(root, "xquad/xquad.en.json"),
+    "topic": sib,
+    "nli": toy_texts.snli,
+    "xnli": toy_texts.xnli,
+    **{f"glue-{name}": functools.partial(toy_texts.glue, name=name) for name in GLUE},
     "qa-jaquad": lambda root: questions(root, "jaquad/jaquad_train_0000.json"),
 }
 """By the beginning of a recipe's name; the longest that fits counts."""

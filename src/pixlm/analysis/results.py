@@ -74,7 +74,7 @@ def results_of(folder: Path) -> list[Result]:
     if verb != "finetune":
         raise UsageError(f"{home}: is a run of pixlm {verb or '?'}; a table shows fine-tuning runs")
     comparable = _comparable(task_name, run, inputs)
-    main = find_task(task_name).metric
+    main = find_task(task_name).with_options(run.get("task") or {}).metric
     found = []
     for split, row in metrics.items():
         known = [each for each in comparable if each.split == split]

@@ -10,16 +10,21 @@ from rich.table import Table
 
 
 def print_results(results: Mapping[str, Mapping[str, float]], output: str | None) -> None:
-    """One row a split; counts without decimals, means with their deviation (``NAME_std``).
-
-    Of several processes only the first prints."""
+    """One row a split, or a column a split where there are more scores than splits; counts without decimals, means
+    with their deviation (``NAME_std``). Of several processes only the first prints."""
     if os.environ.get("RANK", "0") != "0":
         return
     if results:
         names = list(dict.fromkeys(name for row in results.values() for name in row if not name.endswith("_std")))
-        table = Table("split", *(name.replace("_", " ") for name in names))
-        for split, row in results.items():
-            table.add_row(split, *(_cell(row.get(name), row.get(f"{name}_std")) for name in names))
+        cells = [
+            [split, *(_cell(row.get(name), row.get(f"{name}_std")) for name in names)] for split, row in results.items()
+        ]
+        lines = [["split", *(name.replace("_", " ") for name in names)], *cells]
+        if len(names) > len(results):
+            lines = [list(column) for column in zip(*lines, strict=True)]
+        table = Table(*lines[0])
+        for line in lines[1:]:
+            table.add_row(*line)
         Console().print(table)
     if output:
         print(f"written to {output}")

@@ -22,7 +22,7 @@ from pixlm.data.cache import Request
 from pixlm.data.encoders import InputEncoder, Text
 from pixlm.data.examples import Example
 from pixlm.data.readers.problems import Problems, without_duplicates
-from pixlm.data.splits import Naming
+from pixlm.data.splits import Naming, Sources
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
 from pixlm.tasks.objective import Objective, Reduced
@@ -82,6 +82,15 @@ class Task(ABC, Generic[E]):
         problems = problems or Problems()
         examples = [one for path in paths for one in self.reader(path, labelled=labelled, problems=problems)]
         return without_duplicates(examples, problems) if len(paths) > 1 else examples
+
+    def settle(self, sources: Sources) -> Self:
+        """This task with the options that the files decide, where nobody has said them. Default: none."""
+        return self
+
+    def select(self, split: str, examples: list[E]) -> list[E]:
+        """What training uses of a split: of "train" to learn from, of "dev" to choose the best checkpoint by, which is
+        scored whole afterwards. Default: all."""
+        return examples
 
     @abstractmethod
     def example(self, given: Any, id: str) -> E:

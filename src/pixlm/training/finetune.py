@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +48,16 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
     task = find_task(task_name).with_options(config.task)
     data = sources(task, config.data)
     splits.require(data, "train")
+    task = task.settle(data)
+    config = dataclasses.replace(config, task=task.options)
     problems = Problems(on_error=config.data.on_error)
     examples = {name: task.read(data.get(name), problems=problems) for name in splits.SPLITS if data.get(name)}
+    examples["train"] = task.select("train", examples["train"])
     labels = task.labels(examples["train"])
     for name in ("dev", "test"):
         if name in examples:
             examples[name] = check_labels(examples["train"], examples[name], name, problems, labels)
+    validation = task.select("dev", examples.get("dev", []))
     model_config = hub.load_config(config.model, **task.config_for(labels))
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
@@ -63,6 +68,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
         requests = [task.requests(given) for given in examples.values()]
         encoder = cached(encoder, requests, workers=config.train.workers)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
+    dev = Split(*task.rows(validation, encoder)) if validation else None
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, f"finetune {task.name}", data)
     report_data(data, {name: len(given) for name, given in examples.items()}, encoder, problems.summary())
@@ -71,7 +77,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
 
     def dev_scores(evaluation: Evaluation) -> dict[str, float]:
         # Of a dev split whose words are all lost there is nothing to score; that is no success.
-        return {task.metric: 0.0, **_scores(task, examples["dev"], parts["dev"].examples, evaluation)[1]}
+        return {task.metric: 0.0, **_scores(task, validation, dev.examples if dev else (), evaluation)[1]}
 
     train(
         config,
@@ -82,7 +88,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
         objective=objective,
         encoder=encoder,
         train_split=parts["train"],
-        dev_split=parts.get("dev"),
+        dev_split=dev,
         metrics=dev_scores,
         metric=task.metric,
         higher_is_better=True,
@@ -131,9 +137,12 @@ def evaluate_model(
     if output is not None:
         _refuse_run_folder(output)
     found = load_finetuned(task_name, model_name, options)
+    data_files = sources(found.task, data)
+    found = dataclasses.replace(found, task=found.task.settle(data_files))
     task = found.task
     problems = Problems(on_error=data.on_error)
-    examples = task.read(splits.require(sources(task, data), split), problems=problems)
+    examples = task.read(splits.require(data_files, split), problems=problems)
+    examples = check_labels((), examples, split, problems, found.labels)
     if problems.summary():
         print(f"data: {problems.summary()}")
     predictions, scores = found.run(examples, batch_size)
@@ -161,6 +170,8 @@ def predict(
     if output is not None:
         _refuse_run_folder(output)
     found = load_finetuned(task_name, model_name, options)
+    if isinstance(given, Path):
+        found = dataclasses.replace(found, task=found.task.settle(splits.Sources(test=(given,))))
     task = found.task
     if isinstance(given, Path):
         examples = task.read([given], labelled=False)

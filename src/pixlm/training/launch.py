@@ -224,7 +224,8 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
     batch = settings.batch_size
     if batch < 1 or batch % world:
         raise UsageError(f"--train.batch-size {batch} cannot be shared by {world} processes; use a multiple of {world}")
-    micro = settings.micro_batch_size if settings.micro_batch_size is not None else batch // world
+    # A smaller batch than the recipe's may be smaller than its micro-batch, too.
+    micro = min(settings.micro_batch_size, batch // world) if settings.micro_batch_size is not None else batch // world
     if micro < 1 or (batch // world) % micro:
         raise UsageError(
             f"--train.micro-batch-size {micro} does not divide the {batch // world} examples of a step and process"
