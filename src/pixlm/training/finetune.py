@@ -39,17 +39,35 @@ Results = dict[str, dict[str, float]]
 """Scores by split, and by group of a split ("test-hi") where it has several."""
 
 
-@process_group()
-def finetune(task_name: str, config: FinetuneConfig) -> Results:
-    """Fine-tune a model on a task; writes the output folder and returns what is in its metrics.json.
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from, read and checked.
 
-    Raises UsageError for bad input, RunError for an interrupted or failed run.
+    config: with the options that the data decide; examples: of each split there is; validation: the part of dev that
+    chooses the best checkpoint.
     """
+
+    task: Task[Any]
+    config: FinetuneConfig
+    data: splits.Sources
+    examples: dict[str, list[Any]]
+    validation: list[Any]
+    labels: list[str]
+    problems: Problems
+
+
+def settle(task_name: str, config: FinetuneConfig) -> tuple[Task[Any], FinetuneConfig, splits.Sources]:
+    """The task and the configuration with the options that the data decide, and where the data is."""
     task = find_task(task_name).with_options(config.task)
     data = sources(task, config.data)
     splits.require(data, "train")
     task = task.settle(data)
-    config = dataclasses.replace(config, task=task.options)
+    return task, dataclasses.replace(config, task=task.options), data
+
+
+def read(task_name: str, config: FinetuneConfig) -> Material:
+    """Read all splits; raises UsageError for bad data."""
+    task, config, data = settle(task_name, config)
     problems = Problems(on_error=config.data.on_error)
     examples = {name: task.read(data.get(name), problems=problems) for name in splits.SPLITS if data.get(name)}
     examples["train"] = task.select("train", examples["train"])
@@ -58,26 +76,34 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
         if name in examples:
             examples[name] = check_labels(examples["train"], examples[name], name, problems, labels)
     validation = task.select("dev", examples.get("dev", []))
-    model_config = hub.load_config(config.model, **task.config_for(labels))
+    return Material(task, config, data, examples, validation, labels, problems)
+
+
+@process_group()
+def finetune(task_name: str, config: FinetuneConfig) -> Results:
+    """Fine-tune a model on a task; writes the output folder and returns what is in its metrics.json.
+
+    Raises UsageError for bad input, RunError for an interrupted or failed run.
+    """
+    material = read(task_name, config)
+    task, config, examples = material.task, material.config, material.examples
+    model_config = hub.load_config(config.model, **task.config_for(material.labels))
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
-    texts = (task.text(example) for example in examples["train"])
-    encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
+    encoder = _encoder(material)
     encoder.check_model(model_config, config.model)
-    if config.data.cache or (config.data.cache is None and task.cached):
-        requests = [task.requests(given) for given in examples.values()]
-        encoder = cached(encoder, requests, workers=config.train.workers)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
-    dev = Split(*task.rows(validation, encoder)) if validation else None
+    dev = Split(*task.rows(material.validation, encoder)) if material.validation else None
     plan = make_plan(config.train, len(parts["train"].examples))
-    output = begin(config, f"finetune {task.name}", data)
-    report_data(data, {name: len(given) for name, given in examples.items()}, encoder, problems.summary())
+    output = begin(config, f"finetune {task.name}", material.data)
+    sizes = {name: len(given) for name, given in examples.items()}
+    report_data(material.data, sizes, encoder, material.problems.summary())
     model = hub.load_model(config.model, model_class, config=model_config)
-    objective = task.objective(encoder, labels)
+    objective = task.objective(encoder, material.labels)
 
     def dev_scores(evaluation: Evaluation) -> dict[str, float]:
         # Of a dev split whose words are all lost there is nothing to score; that is no success.
-        return {task.metric: 0.0, **_scores(task, validation, dev.examples if dev else (), evaluation)[1]}
+        return {task.metric: 0.0, **_scores(task, material.validation, dev.examples if dev else (), evaluation)[1]}
 
     train(
         config,
@@ -109,10 +135,21 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
             # predictions.jsonl is the test split's, or the dev split's where there is no test split.
             last = name == list(predictions)[-1]
             task.write(found, output.folder, "predictions" if last else f"predictions-{name}")
-        used = {split: data.get(split) for split in splits.SPLITS}
+        used = {split: material.data.get(split) for split in splits.SPLITS}
         write_card(output.folder, config, f"finetune {task.name}", encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
+
+
+def _encoder(material: Material) -> InputEncoder:
+    """What reads text for the run's model; with a cache of the run's examples where that is asked for."""
+    task, config = material.task, material.config
+    texts = (task.text(example) for example in material.examples["train"])
+    encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
+    if config.data.cache or (config.data.cache is None and task.cached):
+        requests = [task.requests(given) for given in material.examples.values()]
+        return cached(encoder, requests, workers=config.train.workers)
+    return encoder
 
 
 def sources(task: Task[Any], data: DataConfig) -> splits.Sources:

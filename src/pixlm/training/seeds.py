@@ -15,7 +15,7 @@ from pathlib import Path
 from pixlm import files
 from pixlm.errors import UsageError
 from pixlm.training.config import FinetuneConfig
-from pixlm.training.finetune import Results, finetune
+from pixlm.training.finetune import Results, finetune, settle
 from pixlm.training.launch import is_main_process
 from pixlm.training.output import METRICS, finished
 
@@ -26,6 +26,7 @@ def finetune_seeds(task_name: str, config: FinetuneConfig) -> Results:
     The deviation is the sample's (n - 1). Raises UsageError for seeds that are no list of numbers.
     """
     seeds = parse_seeds(config.seeds or "")
+    _, config, _ = settle(task_name, config)
     if not config.output:
         raise UsageError("no output folder given; name one with --output DIR")
     folder = Path(config.output).expanduser()
