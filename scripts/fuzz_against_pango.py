@@ -3,9 +3,13 @@
     python scripts/fuzz_against_pango.py [--lines 2000] [--seed 0] [--font FONT --fallback FONT ...] [--rgb] [--show 10]
 
 Half of the lines mix code points of all scripts, half keep to one script and common characters. Prints how many images
-are equal byte for byte, in how many the number of patches is equal, and how many lines failed (raised an exception).
+are equal byte for byte, in how many the number of patches is equal, how many lines failed (raised an exception), and
+why lines differ: each is cut down to the shortest part that still differs (see :mod:`pango_causes`).
 Exit status 1 if fewer than 98 % are equal or one fails. Needs the backend "pango" (pip install "pixlm[pango]" and the
-system's Pango).
+system's Pango), for instance through Debian's Python:
+
+    apt-get install python3-gi python3-gi-cairo gir1.2-pango-1.0
+    PYTHONPATH=src:.venv/lib/python3.11/site-packages /usr/bin/python3 scripts/fuzz_against_pango.py
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from pango_causes import Causes
 
 from pixlm import TextRenderer
 from pixlm.errors import UsageError
@@ -86,6 +91,8 @@ def main() -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
+    causes = Causes(ours, pango)
+    found: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
     exact = patches = failures = shown = total = 0
     kinds: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
     for kind, line in random_lines(ours, arguments.lines, arguments.seed):
@@ -101,14 +108,23 @@ def main() -> int:
         equal = np.array_equal(got.pixel_values, want.pixel_values)
         exact += equal
         kinds[kind][0] += equal
-        patches += got.num_text_patches == want.num_text_patches
-        if not equal and shown < arguments.show:
+        same_length = got.num_text_patches == want.num_text_patches
+        patches += same_length
+        if equal:
+            continue
+        part = causes.shortest(line)
+        cause = causes.of(part)
+        found[cause][0] += 1
+        found[cause][1] += not same_length
+        if shown < arguments.show:
             shown += 1
-            print(f"differs ({kind}): {line!a}")
+            print(f"differs ({kind}, {cause}): {part!a} of {line!a}")
     share = 100 * exact / max(total, 1)
     worst = sorted(kinds.items(), key=lambda entry: entry[1][0] - entry[1][1])[:8]
     print("most differences:", ", ".join(f"{name} {good}/{count}" for name, (good, count) in worst if good < count))
     print(f"{total} lines: {exact} exact ({share:.2f} %), patch count {patches}, {failures} failures")
+    for cause, (count, lengths) in sorted(found.items(), key=lambda entry: -entry[1][0]):
+        print(f"  {count} differ, {lengths} of them in their number of patches: {cause}")
     good = share >= LEAST_EXACT and not failures
     print("PASS" if good else "FAIL")
     return 0 if good else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,19 @@ def test_render_draws_the_patches_that_a_model_sees(tmp_path, pixlm):
     rendered = TextRenderer().render("Hello", padding=False)
     assert f"{rendered.num_text_patches} text patches" in out
     assert (pixels(path)[:, :, 0] == rendered.pixel_values).all()
+
+
+def test_render_says_what_was_cut_off(tmp_path, pixlm):
+    long = ("supercalifragilistic", "--words", "--max-seq-length", "2", "--output", str(tmp_path / "a.png"))
+    assert pixlm("render", *long)[1].endswith("a.png: 1 text patch; 1 word did not fit on the canvas\n")
+
+
+def test_a_warning_is_one_line(tmp_path):
+    """Without the line of the source that it comes from."""
+    font = Path(__file__).parents[1] / "golden" / "fonts" / "NotoSans-Regular.ttf"
+    command = [sys.executable, "-m", "pixlm.cli", "render", "\u1404", "--font", font, "--output", tmp_path / "a.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "pixlm: no font has 1 character of a text, drawn as boxes: U+1404\n"
 
 
 def test_render_words_pairs_standard_input_and_the_grid(tmp_path, pixlm, monkeypatch):

@@ -96,3 +96,10 @@ def test_the_missing_one_of_a_merged_cluster_is_named():
     """After Arabic, HarfBuzz makes one cluster of a thumb, which the font has, and a skin tone, which it lacks."""
     rendered = TextRenderer(missing_glyph="box").render("\u0645\u0631 \U0001f44d\U0001f3fd end")
     assert rendered.missing == "\U0001f3fd"
+
+
+def test_negative_advances_are_turned_around_before_they_are_rounded():
+    """Pango 1.50.12: a Cham vowel sign on a dotted circle, advance -2662/1024, is 2362/1024 px right of its place."""
+    (run,) = TextRenderer()._backend.layout("\uaa29\uaa0f").runs
+    assert run.advances[:2] == [8, 3]
+    assert run.x[1] == 8 * 1024 + 2362

@@ -11,6 +11,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 
 import pixlm
 from pixlm.errors import RunError, UsageError
@@ -43,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     if verb in ("-V", "--version", "version"):
         print(f"pixlm {pixlm.__version__}")
         return 0
+    usual = warnings.formatwarning
+    warnings.formatwarning = _one_line
     try:
         return _run(verb, rest)
     except UsageError as error:
@@ -64,6 +67,15 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         # A full disk, a folder without permission: nobody's bug, and the message of the system says which file.
         return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+    finally:
+        warnings.formatwarning = usual
+
+
+def _one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Warnings as errors are written: without the source line that they come from."""
+    return f"pixlm: {' '.join(str(message).split())}\n"
 
 
 def _run(verb: str, arguments: list[str]) -> int:

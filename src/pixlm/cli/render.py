@@ -39,16 +39,18 @@ class Render:
     """Folder or hub id whose text_renderer_config.json is used; default: the built-in font and settings."""
     strategy: str | None = None
     """How text becomes patches (default: continuous)."""
+    backend: str | None = None
+    """What lays text out and draws it: harfbuzz, pango or pygame (default: harfbuzz)."""
     font: str | None = None
     """Font file."""
     fallback_fonts: tuple[str, ...] | None = None
     """Font files for characters that the font lacks, in order."""
     max_seq_length: int | None = None
-    """Patches on the canvas (default: 529)."""
+    """Patches on the canvas (default: 529, with --compat pixelgpt 1024)."""
     rgb: bool = False
     """Colour instead of grey."""
     compat: str | None = None
-    """Whose renderer to reproduce: pixel or pixel-m4."""
+    """Whose renderer to reproduce: pixel, pixel-m4 or pixelgpt."""
     missing_glyph: str = "warn"
     """Characters that no font has: warn, box or error."""
 
@@ -60,6 +62,7 @@ def main(arguments: list[str]) -> int:
         raise UsageError("--columns and --scale must be 1 or more")
     given: dict[str, Any] = {
         "strategy": args.strategy,
+        "backend": args.backend,
         "font_file": args.font,
         "fallback_fonts": args.fallback_fonts,
         "max_seq_length": args.max_seq_length,
@@ -79,10 +82,14 @@ def main(arguments: list[str]) -> int:
     )
     path = Path(args.output).expanduser()
     save_png(page, path)
-    notes = [f"{rendered.num_text_patches} text patches"]
+    notes = [_count(rendered.num_text_patches, "text patch", "es")]
     if rendered.lost:
-        notes.append(f"{rendered.lost} {'words' if args.words else 'characters'} did not fit on the canvas")
+        notes.append(f"{_count(rendered.lost, 'word' if args.words else 'character')} did not fit on the canvas")
     if rendered.missing:
         notes.append(f"characters no font has: {' '.join(f'U+{ord(c):04X}' for c in sorted(set(rendered.missing)))}")
     print(f"{path}: {'; '.join(notes)}")
     return 0
+
+
+def _count(number: int, name: str, ending: str = "s") -> str:
+    return f"{number} {name}{ending if number != 1 else ''}"

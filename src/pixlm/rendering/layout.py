@@ -124,15 +124,15 @@ class LineLayout:
         boxes: dict[int, Box] = {}
         pen = 0
         for glyph, character, (dx, dy, advance, _) in zip(shaped.glyphs, characters, shaped.positions, strict=True):
+            if advance < 0:  # as Pango does it, before it rounds
+                advance = -advance
+                dx += advance
             pixels = (advance + UNITS // 2) // UNITS
             if glyph == UNKNOWN_GLYPH:
                 box = boxes[len(xs)] = self.missing_box.of(text[character], font)
                 pixels = box.advance
                 ascent, descent = max(ascent, box.ascent), max(descent, box.descent)
                 missing.append(_missing_in_cluster(text, character, item))
-            elif pixels < 0:
-                pixels = -pixels
-                dx += pixels * UNITS
             xs.append(pen * UNITS + dx)
             ys.append(-dy)
             advances.append(pixels)
