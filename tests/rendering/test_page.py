@@ -141,6 +141,30 @@ def test_long_words_break_between_clusters_only():
     assert all(line.x1 <= 96 for line in page.lines)
 
 
+def test_letters_that_joined_keep_joining_where_a_word_is_torn_apart():
+    """The two letters at a break have the forms that they have inside the word."""
+    word = "\u0628" * 24  # beh, which joins on both sides
+    renderer = TextRenderer()
+    whole = renderer._backend.layout(word)
+    (alone,), (inside,), (first,) = (
+        renderer._backend.layout("\u0628\u0628", context=context).runs
+        for context in (("", ""), ("\u0628", "\u0628"), ("", "\u0628"))
+    )
+    assert inside.glyphs == whole.runs[0].glyphs[-4:-2] != alone.glyphs
+    assert first.glyphs == whole.runs[0].glyphs[-2:]
+    page = renderer.render_page(word, size=(40, 200), margins=4)
+    assert len(page.lines) > 2
+    widths = [box.x1 - box.x0 for box in page.lines]
+    assert sum(widths) == whole.width  # of letters alone it would be another
+    assert renderer._backend.layout("\u0628\u0628").width * 12 != whole.width
+
+
+def test_syllables_are_not_torn_apart():
+    page = TextRenderer().render_page("\u1780\u17d2\u1780\u17b6" * 12, size=(60, 400), margins=4)
+    assert len(page.lines) > 2
+    assert all(box.start % 4 == 0 for box in page.lines)
+
+
 def test_a_long_word_starts_a_line():
     page = RENDERER.render_page("see " + "x" * 60, size=(100, 120), margins=4)
     assert page.lines[0].end == 4

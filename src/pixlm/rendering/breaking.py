@@ -2,7 +2,7 @@
 
 Lines break at white space, after hyphens and slashes, and around Han, kana and Hangul, but not before closing or after
 opening punctuation. Thai, Lao, Khmer and Burmese, which need a dictionary, break where they have spaces; what is longer
-than a line is broken between grapheme clusters by the caller.
+than a line is broken between syllables by the caller (see :func:`syllables`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,15 @@ _NOT_AT_START = set(
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ々〻ゝゞヽヾー゛゜・、。，．：；？！‼⁇⁈⁉｡､･ｰﾞﾟ"
     "!%,.:;?}])’”»%‰℃…‥،؛؟।॥"
 )
+#: What a syllable goes on after. Viramas that stack or join consonants: those of Unicode 15.1's rule GB9c, and Burmese,
+#: Khmer, Tai Tham, Balinese and Javanese ones; vowels that Thai and Lao write before their consonant.
+_GOES_ON = set(
+    "\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d\u1039\u17d2\u1a60\u1b44\ua9c0"
+    "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4"
+)
+#: What belongs to the syllable before: Thai and Lao vowels, repetition and abbreviation marks on the line.
+_BELONGS = set("\u0e2f\u0e30\u0e32\u0e45\u0e46\u0eaf\u0eb0\u0eb2\u0ebd\u0ec6")
+_JOINERS = "\u200c\u200d"
 _OPENING, _CLOSING = ("Ps", "Pi"), ("Pe", "Pf")
 
 
@@ -54,6 +63,22 @@ def break_points(text: str) -> list[int]:
             if not opens and not closes:
                 points.append(start)
     return points
+
+
+def syllables(text: str) -> list[tuple[int, int]]:
+    """(start, end) of what is not torn apart even where a word is longer than a line: grapheme clusters, and those
+    together that make one written syllable of an Indic or South-East Asian script."""
+    found: list[tuple[int, int]] = []
+    for start, end in grapheme_clusters(text):
+        if found and not text[start].isspace():
+            last = start - 1
+            while last > found[-1][0] and text[last] in _JOINERS:
+                last -= 1
+            if text[last] in _GOES_ON or (text[start] in _BELONGS and needs_dictionary(text[last])):
+                found[-1] = found[-1][0], end
+                continue
+        found.append((start, end))
+    return found
 
 
 def _base(text: str, end: int) -> str:

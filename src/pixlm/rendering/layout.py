@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixlm.rendering.backends import CONTEXT
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, ot_script_tag
 from pixlm.rendering.itemize import FontSet, Item, itemize
 from pixlm.rendering.line import Line, Run
@@ -27,7 +28,6 @@ _IDEOGRAPHIC = ("Bopo", "Hang", "Hani", "Hira", "Kana", "Kits", "Nshu", "Tang")
 #: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
 _LANGUAGE = "c"
 
-_CONTEXT = 5  # code points either side of an item that HarfBuzz looks at
 _TAB_SPACES = 8
 
 
@@ -61,7 +61,13 @@ class LineLayout:
         self.missing_box = missing_box
 
     def layout(
-        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+        self,
+        text: str,
+        *,
+        level: int | None = None,
+        max_width: int | None = None,
+        levels: np.ndarray | None = None,
+        context: tuple[str, str] = ("", ""),
     ) -> ShapedLine:
         """Lay out ``text``, which holds no line break.
 
@@ -69,6 +75,7 @@ class LineLayout:
             text: any code points but lone surrogates. Tabs go to the next multiple of eight spaces.
             level: paragraph level (0 left to right, 1 right to left); None: from the first strong character.
             levels: bidi levels of the code points, uint8 [len(text)]; None works them out.
+            context: what stands before and after ``text``; letters at its ends join it.
             max_width: pixels; a purely left-to-right line may stop being laid out once it is wider.
         """
         if not text:
@@ -94,7 +101,11 @@ class LineLayout:
                 rise = 0
             else:
                 rise = baseline[1] - item.font.baseline(baseline[0], script)
-            run = self._tab(item, width, rise) if text[item.start] == "\t" else self._shape(text, item, rise, missing)
+            run = (
+                self._tab(item, width, rise)
+                if text[item.start] == "\t"
+                else self._shape(text, item, rise, missing, context)
+            )
             runs.append(run)
             width += run.width
         top = max(run.ascent + run.rise for run in runs)
@@ -103,18 +114,19 @@ class LineLayout:
         height = -(-(top + bottom) // UNITS)
         return ShapedLine(text, [runs[index] for index in order], width, height, top, level, complete, missing)
 
-    def _shape(self, text: str, item: Item, rise: int, missing: list[int]) -> ShapedRun:
+    def _shape(self, text: str, item: Item, rise: int, missing: list[int], context: tuple[str, str]) -> ShapedRun:
         font = item.font
-        first = max(item.start - _CONTEXT, 0)
+        before = text[max(item.start - CONTEXT, 0) : item.start] if item.start else context[0][-CONTEXT:]
+        after = text[item.end : item.end + CONTEXT] if item.end < len(text) else context[1][:CONTEXT]
         shaped = font.shape(
-            text[first : item.end + _CONTEXT],
-            item.start - first,
+            before + text[item.start : item.end] + after,
+            len(before),
             item.end - item.start,
             script=item.script,
             language=_LANGUAGE,
             rtl=bool(item.level & 1),
         )
-        characters = [cluster + first for cluster in shaped.clusters]
+        characters = [cluster + item.start - len(before) for cluster in shaped.clusters]
         # A run of nothing but boxes is as high as its boxes.
         only_boxes = set(shaped.glyphs) == {UNKNOWN_GLYPH}
         ascent, descent = (0, 0) if only_boxes else (font.ascent, font.descent)

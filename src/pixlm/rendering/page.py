@@ -15,13 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from pixlm.errors import UsageError
-from pixlm.rendering.backends import Painter
-from pixlm.rendering.breaking import break_points, is_ideographic, is_space, needs_dictionary
+from pixlm.rendering.backends import CONTEXT, Painter
+from pixlm.rendering.breaking import break_points, is_ideographic, is_space, needs_dictionary, syllables
 from pixlm.rendering.font import UNITS
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import clusters, logical_edges
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
-from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
 ALIGNMENTS = ("start", "left", "right", "center", "justify")
 DIRECTIONS = ("auto", "ltr", "rtl")
@@ -192,7 +191,9 @@ def _paragraph(text: str, offset: int, after: int, page: PageFormat, layout: Cal
             visible = end
             while visible > start and is_space(text[visible - 1]):
                 visible -= 1
-            line = layout(text[start:visible], level=level, levels=levels[start:visible])
+            # A letter that joined its neighbour before a word was torn apart keeps its form (CSS Text 3, section 5.6).
+            context = text[max(start - CONTEXT, 0) : start], text[visible : visible + CONTEXT]
+            line = layout(text[start:visible], level=level, levels=levels[start:visible], context=context)
             if line.width > page.column:  # a line's ends may be shaped in another way than the middle of the paragraph
                 shorter = _shorter(shown, start, end, points)
                 if shorter > start:
@@ -215,7 +216,7 @@ def _line_end(text: str, start: int, points: list[int], edges: list[int], column
         while visible > start and is_space(text[visible - 1]):
             visible -= 1
         if edges[visible] - edges[start] > column:
-            # What is longer than a line is broken between grapheme clusters: on a line of its own, but where there is
+            # What is longer than a line is broken between syllables: on a line of its own, but where there is
             # nothing to break at for long, on this one.
             if best == start or (edges[visible] - edges[best] > column and needs_dictionary(text[best])):
                 return _forced_end(text, start, best, visible, edges, column)
@@ -225,14 +226,14 @@ def _line_end(text: str, start: int, points: list[int], edges: list[int], column
 
 
 def _forced_end(text: str, start: int, begin: int, stop: int, edges: list[int], column: int) -> int:
-    """The last border of grapheme clusters of ``text[begin:stop]`` within the column; one cluster if none fits."""
+    """The last border of syllables of ``text[begin:stop]`` within the column; one syllable if none fits."""
     end = begin
-    for _, cluster_end in grapheme_clusters(text[begin:stop]):
+    for _, cluster_end in syllables(text[begin:stop]):
         if edges[begin + cluster_end] - edges[start] > column:
             break
         end = begin + cluster_end
     if end == start:
-        return start + grapheme_clusters(text[start:stop])[0][1]
+        return start + syllables(text[start:stop])[0][1]
     return end
 
 
@@ -241,7 +242,7 @@ def _shorter(text: str, start: int, end: int, points: list[int]) -> int:
     before = bisect_right(points, end - 1) - 1
     if before >= 0 and points[before] > start:
         return points[before]
-    borders = grapheme_clusters(text[start:end])
+    borders = syllables(text[start:end])
     return start + borders[-1][0]
 
 

@@ -15,6 +15,9 @@ from pixlm.errors import UsageError
 from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.line import Line
 
+#: Code points of the text around a stretch that its shaping may depend on.
+CONTEXT = 5
+
 BACKENDS = ("harfbuzz", "pango", "pygame")
 
 
@@ -51,7 +54,13 @@ class Backend(Protocol):
         """The libraries that pixels depend on, for the fingerprint."""
 
     def layout(
-        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+        self,
+        text: str,
+        *,
+        level: int | None = None,
+        max_width: int | None = None,
+        levels: np.ndarray | None = None,
+        context: tuple[str, str] = ("", ""),
     ) -> Line:
         """Lay out ``text`` on one line.
 
@@ -61,6 +70,8 @@ class Backend(Protocol):
             max_width: pixels; the layout may stop once the line is wider.
             levels: bidi level of each code point where the text is a part of a paragraph, uint8 [len(text)]; a backend
                 that cannot be told works them out from ``text`` alone.
+            context: what stands before and after ``text`` in the paragraph, so that letters at its ends are joined to
+                it; a backend that cannot be told shapes ``text`` alone.
         """
 
     def baseline(self, line: Line, rows: int, *, is_word: bool) -> int:

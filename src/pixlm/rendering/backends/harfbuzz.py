@@ -30,9 +30,15 @@ class HarfBuzzBackend:
         return {"harfbuzz": hb.version_string(), "freetype": ".".join(map(str, freetype.version()))}
 
     def layout(
-        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+        self,
+        text: str,
+        *,
+        level: int | None = None,
+        max_width: int | None = None,
+        levels: np.ndarray | None = None,
+        context: tuple[str, str] = ("", ""),
     ) -> ShapedLine:
-        return self._layout.layout(text, level=level, max_width=max_width, levels=levels)
+        return self._layout.layout(text, level=level, max_width=max_width, levels=levels, context=context)
 
     def baseline(self, line: Line, rows: int, *, is_word: bool) -> int:
         return centred_baseline(line, rows)

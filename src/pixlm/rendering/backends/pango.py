@@ -76,7 +76,13 @@ class PangoBackend:
         return self._libraries.versions
 
     def layout(
-        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+        self,
+        text: str,
+        *,
+        level: int | None = None,
+        max_width: int | None = None,
+        levels: np.ndarray | None = None,
+        context: tuple[str, str] = ("", ""),
     ) -> Line:
         layout = self.pango_layout(text, level)
         level = _own_level(text) if level is None else level

@@ -61,7 +61,13 @@ class PyGameBackend:
         return {"pygame": self._pygame.version.ver, "freetype": ".".join(map(str, freetype))}
 
     def layout(
-        self, text: str, *, level: int | None = None, max_width: int | None = None, levels: np.ndarray | None = None
+        self,
+        text: str,
+        *,
+        level: int | None = None,
+        max_width: int | None = None,
+        levels: np.ndarray | None = None,
+        context: tuple[str, str] = ("", ""),
     ) -> PyGameLine:
         if not text:
             return PyGameLine(text, [], 0, 0, 0, 0)
