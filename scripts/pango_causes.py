@@ -74,8 +74,8 @@ class Causes:
 
 
 def _drawn(glyph: tuple[int, tuple[int, int, int, int]]) -> tuple[int, tuple[int, int, int, int]]:
-    """A glyph with its place; what is drawn as nothing, or as a box, has many numbers."""
-    return (0 if glyph[0] in (EMPTY_GLYPH, UNKNOWN_GLYPH) else glyph[0]), glyph[1]
+    """A glyph with its place; what the font lacks, and what is drawn as nothing, has many numbers and no place."""
+    return (0, (0, 0, 0, 0)) if glyph[0] in (0, EMPTY_GLYPH, UNKNOWN_GLYPH) else glyph
 
 
 class _FriBidi:

@@ -29,6 +29,7 @@ from pixlm.rendering.strategies.windows import (
     upstream_pair_windows,
     words_offsets,
 )
+from pixlm.rendering.unicode.bidi import first_strong_level
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ class Continuous:
         """What does not fit is left out from the end on; upstream clips it, which of a right-to-left text takes the
         beginning. Upstream does not look at ``rtl``: the first strong character decides, as in Pango."""
         room = geometry.last - self.margin
-        line = layout(text, level=self._level(rtl), max_width=max(room, 0))
-        left_out = 0
-        if self.compat is None and not (line.complete and line.width <= room):
-            line = longest_prefix(text, room, layout, line.level)
-            if not line.text:
-                line = layout(first_cluster(text), level=line.level)
-            left_out = count_characters(text[len(line.text) :])
+        if self.compat is None:
+            level = (first_strong_level(text) or 0) if rtl is None else int(rtl)
+            line = longest_prefix(text, room, layout, level)
+            if text and not line.text:
+                line = layout(first_cluster(text), level=level)
+        else:
+            line = layout(text, max_width=max(room, 0))
+        left_out = count_characters(text[len(line.text) :])
         # 2 px on either side, also where the left margin is not drawn
         end = geometry.next_patch(2 + line.width + 2)
         return Plan([(line, self.margin)], [end // geometry.patch], lost=left_out + cut_off(line, room), text=text)
@@ -125,12 +127,14 @@ class Continuous:
         Returns:
             the line, and the width to go on with in pixels.
         """
+        if self.compat is None:
+            assert limit is not None
+            own = (first_strong_level(text) or 0) if level is None else level
+            prefix = longest_prefix(text, limit * geometry.patch - x, layout, own)
+            return prefix, prefix.width
         line = layout(text, level=level, max_width=geometry.last)
         if limit is None or geometry.to_patches(x + line.width) <= limit:
             return line, line.width
-        if self.compat is None:
-            prefix = longest_prefix(text, limit * geometry.patch - x, layout, level)
-            return prefix, prefix.width
         return upstream_prefix(text, x, limit, geometry, layout, level), line.width
 
     def offsets(self, plan: Plan, geometry: Geometry) -> list[Span]:

@@ -22,20 +22,26 @@ _LONGEST_CLUSTER = 64
 _NO_VOTE = str.maketrans("", "", string.whitespace + string.punctuation + string.digits)
 
 
-def longest_prefix(text: str, width: int, layout: Layout, level: int | None, start: int = 0) -> Line:
+def longest_prefix(text: str, width: int, layout: Layout, level: int, start: int = 0) -> Line:
     """As much of ``text`` from ``start`` on as takes at most ``width`` pixels, in whole grapheme clusters; the empty
-    line if nothing does."""
+    line if nothing does. ``level``: the paragraph's, which a prefix may not show."""
     width = max(width, 0)
-    text = text[start : start + _MOST * width]
-    line = layout(text, level=level, max_width=width)
-    if line.complete and line.width <= width:
-        return line
-    level = line.level  # a prefix has the direction of the whole, also where it holds nothing but digits
-    end = bisect_right(logical_edges(line), width) - 1
-    borders = [0, *(stop for _, stop in grapheme_clusters(text[: end + _LONGEST_CLUSTER]))]
+    size = max(width // 4, 4 * _LONGEST_CLUSTER)
+    while True:
+        piece = text[start : start + size]
+        is_enough = start + size >= len(text) or size >= _MOST * width
+        line = layout(piece, level=level, max_width=width)
+        if not line.complete or line.width > width:
+            end = bisect_right(logical_edges(line), width) - 1
+            if is_enough or end + _LONGEST_CLUSTER < len(piece):
+                break
+        elif is_enough:
+            return line
+        size *= 2
+    borders = [0, *(stop for _, stop in grapheme_clusters(piece[: end + _LONGEST_CLUSTER]))]
     for border in reversed(borders[: bisect_right(borders, end)]):
         # The end of a text may be shaped in another way than its middle, so a prefix may be wider than it was inside.
-        line = layout(text[:border], level=level)
+        line = layout(piece[:border], level=level)
         if line.width <= width:
             break
     return line

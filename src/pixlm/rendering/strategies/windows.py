@@ -24,6 +24,9 @@ from pixlm.rendering.strategies.fitting import (
 from pixlm.rendering.strategies.plan import Layout, PairPlan, Plan, Strategy
 from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
+#: Characters of a second text that PIXEL's windows are made of: their time grows with the square of the length.
+_LONGEST_UPSTREAM = 100_000
+
 
 def text_offsets(plan: Plan, geometry: Geometry, shift: int = 0) -> list[Span]:
     """The offset mapping of a single text: one entry per patch up to ``geometry.patches``. ``shift``: where the plan's
@@ -215,6 +218,11 @@ def upstream_pair_windows(
     start_b = plan.lines[1][1]
     if start_b + plan.widths[1] <= geometry.last:
         return []
+    if len(plan.text) > _LONGEST_UPSTREAM:
+        raise UsageError(
+            f"the second text has {len(plan.text)} characters, but PIXEL's windows, each of which lays out all that is "
+            f"left, take at most {_LONGEST_UPSTREAM}; use compat=None or a shorter text"
+        )
     room = room_for_text(plan.separators[0] + 1, geometry, stride)
     full = layout(plan.text, level=plan.level)
     over = start_b + full.width - geometry.last

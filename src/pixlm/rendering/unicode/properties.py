@@ -63,11 +63,14 @@ def is_default_ignorable(char: str) -> bool:
 def asks_for_no_font(char: str) -> bool:
     """Whether font selection passes over a character, so that it stays in the font of the text before it.
 
-    Pango 1.50's rule (its `consider_as_space`): controls, format characters, surrogates, separators, all spaces but
-    the visible Ogham one, and variation selectors.
+    Pango 1.50's rule, format characters as observed: controls, invisible format characters, surrogates, separators,
+    all spaces but the visible Ogham one, and variation selectors.
     """
     category = GENERAL_CATEGORY[char]
-    if category in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+    if category == "Cf":
+        # But not those that are drawn, such as Arabic number signs. (Annotation controls are not, for Pango.)
+        return is_default_ignorable(char) or "\ufff9" <= char <= "\ufffb"
+    if category in ("Cc", "Cs", "Zl", "Zp"):
         return True
     if category == "Zs":
         return char != "\u1680"
