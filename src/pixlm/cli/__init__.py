@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task; without one it lists them"),
     "evaluate": ("pixlm.cli.evaluate", "train", "score a fine-tuned model on a split"),
     "table": ("pixlm.cli.table", "train", "results of runs as one table, beside published ones"),
+    "bench": ("pixlm.cli.bench", "train", "train models on the same data and budget, and print one table"),
     "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),

@@ -1,0 +1,320 @@
+"""Models beside each other on the same data with the same budget: `pixlm bench SUITE --model X --baseline Y`.
+
+Every model gets the same examples, steps, batch size, learning rate and schedule, and the checkpoint that is best on
+dev. That is equal data and equal updates, not equal arithmetic: what each took in time and memory is measured, each run
+in a process of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import pixlm
+from pixlm import files
+from pixlm.data.encoders import Text
+from pixlm.errors import UsageError
+from pixlm.models.weights import read_json
+from pixlm.tasks import find_task
+from pixlm.tasks.base import Task
+from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig, from_dict
+from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, sources
+from pixlm.training.output import finished
+from pixlm.training.seeds import parse_seeds
+
+SUITES: Mapping[str, tuple[str, ...]] = {
+    "ud": ("pos", "parsing"),
+    "ner": ("ner",),
+    "glue": ("glue",),
+    "topic": ("topic",),
+}
+"""The tasks of each suite."""
+
+COST, REPORT = "cost.json", "bench.json"
+_ENCODED = 500  # examples whose units are counted
+_EVALUATIONS = 5  # on dev, in the course of a run
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every model may spend."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+
+
+BUDGETS: Mapping[str, Budget] = {
+    "tiny": Budget(20, 8, 1e-3),
+    "small": Budget(1000, 16, 5e-4),
+    "medium": Budget(5000, 32, 1e-4),
+}
+
+
+@dataclass
+class BenchConfig:
+    """Train models on the same data with the same budget, and print one table."""
+
+    model: str = ""
+    """Folder, hub id, or the name of an architecture to start from scratch."""
+    baseline: tuple[str, ...] = ("bert-nano",)
+    """Models to compare it with, named alike."""
+    data: tuple[str, ...] = ()
+    """Folders of data, in the suite's format."""
+    budget: Literal["tiny", "small", "medium"] = "small"
+    """Steps, examples a step, learning rate: tiny 20, 8, 1e-3; small 1000, 16, 5e-4; medium 5000, 32, 1e-4."""
+    steps: int | None = None
+    """Optimizer steps, instead of the budget's."""
+    batch_size: int | None = None
+    """Examples a step, instead of the budget's."""
+    learning_rate: float | None = None
+    """Highest learning rate, instead of the budget's."""
+    seeds: str = "42"
+    """Seeds, such as 0,1,2: each model is trained once with each."""
+    output: str = ""
+    """Folder for the runs, bench.json and the table."""
+    render: RenderConfig = field(default_factory=RenderConfig)
+    """How text is drawn for pixel models; max-seq-length is for all."""
+
+    @property
+    def spent(self) -> Budget:
+        """The budget with what was given instead of its parts."""
+        budget = BUDGETS[self.budget]
+        return Budget(
+            budget.steps if self.steps is None else self.steps,
+            budget.batch_size if self.batch_size is None else self.batch_size,
+            budget.learning_rate if self.learning_rate is None else self.learning_rate,
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run took.
+
+    seconds: of the whole run, reading and scoring included; cpu_seconds: the same, summed over threads; memory: the
+    highest use in MiB beyond what the process held before (of a GPU: the highest allocation), None where the system
+    does not tell; units_per_word: of the scored split, separators included, words being what spaces separate.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    memory: float | None
+    parameters: int
+    units_per_word: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model, or a trivial guess, on one data set; ``scores`` of each seed.
+
+    cost: the mean over seeds, None of guesses and of runs that had been interrupted; lost: words or characters of the
+    split that did not fit.
+    """
+
+    data: str
+    task: str
+    model: str
+    split: str
+    metric: str
+    scores: tuple[float, ...]
+    lost: float | None = None
+    cost: Cost | None = None
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.scores)
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample's (n - 1); None of a single run."""
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else None
+
+
+def bench(suite: str, config: BenchConfig) -> list[Row]:
+    """Train every model on every data set with every seed; writes ``bench.json`` and returns the table.
+
+    Finished runs in the output folder are taken over if they are of the same configuration.
+
+    Raises UsageError for an unknown suite, where data, models or output are missing, and for two of the same name.
+    """
+    if suite not in SUITES:
+        raise UsageError(f"no suite {suite!r}; suites: {', '.join(SUITES)}")
+    if not config.data:
+        raise UsageError("no data given; name one or more folders with --data")
+    if not config.output:
+        raise UsageError("no output folder given; name one with --output DIR")
+    models, data = _by_name((config.model, *config.baseline), "--baseline"), _by_name(config.data, "--data")
+    seeds = parse_seeds(config.seeds)
+    folder = Path(config.output).expanduser()
+    rows: list[Row] = []
+    for data_name, path in data.items():
+        for task_name in SUITES[suite]:
+            task = find_task(task_name)
+            task = task.settle(sources(task, DataConfig(path=path)))
+            guesses: list[Row] = []
+            for model_name, model in models.items():
+                place = folder / data_name / task_name / model_name
+                runs = [_run(task, _plan(task, config, model, path, place, seed)) for seed in seeds]
+                row = _row(task, data_name, model_name, runs)
+                rows.append(row)
+                guesses = _guesses(row, runs[0][0])
+            rows += guesses
+    report = {
+        "suite": suite,
+        "budget": dataclasses.asdict(config.spent),
+        "seeds": seeds,
+        "machine": _machine(),
+        "rows": [{**dataclasses.asdict(row), "mean": row.mean, "deviation": row.deviation} for row in rows],
+    }
+    files.write_json(folder / REPORT, report)
+    return rows
+
+
+def _by_name(paths: Sequence[str], flag: str) -> dict[str, str]:
+    """Models or data by the last part of their path."""
+    names = [Path(path).expanduser().resolve().name for path in paths]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"{flag}: two are called {twice[0]}; the table could not tell them apart")
+    return dict(zip(names, paths, strict=True))
+
+
+def _plan(task: Task[Any], config: BenchConfig, model: str, data: str, place: Path, seed: int) -> FinetuneConfig:
+    """The configuration of one run: the task's recipe, with the budget in place of its training."""
+    budget = config.spent
+    recipe = {name: value for name, value in task.recipe.items() if name != "train"}
+    base = from_dict(recipe, FinetuneConfig(task=task.options), f"recipe of {task.name}")
+    given = {name: value for name, value in dataclasses.asdict(config.render).items() if value is not None}
+    return dataclasses.replace(
+        base,
+        model=model,
+        data=DataConfig(path=data),
+        output=str(place / f"seed-{seed}"),
+        seed=seed,
+        render=dataclasses.replace(base.render, **given),
+        train=TrainConfig(
+            max_steps=budget.steps,
+            batch_size=budget.batch_size,
+            learning_rate=budget.learning_rate,
+            eval_steps=max(1, budget.steps // _EVALUATIONS),
+            keep_checkpoints=1,
+            dropout=0.1,
+            log_steps=max(1, budget.steps // 20),
+        ),
+    )
+
+
+def _run(task: Task[Any], config: FinetuneConfig) -> tuple[Results, Cost | None]:
+    """(scores, cost) of one run; taken from its folder where it is done."""
+    done = finished(config, f"finetune {task.name}")
+    path = Path(config.output) / COST
+    if done is None:
+        # A process of its own, so that memory that another run has left behind does not count.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            done = pool.submit(_measured, task.name, config).result()
+    cost = Cost(**read_json(path)) if path.is_file() else None
+    return done, cost
+
+
+def _measured(task_name: str, config: FinetuneConfig) -> Results:
+    """Fine-tune, and write what it took; of a resumed run it is not known."""
+    folder = Path(config.output)
+    resumed = bool(files.checkpoints(folder)) if folder.is_dir() else False
+    on_gpu = torch.cuda.is_available()
+    before, seconds, cpu_seconds = _memory()[0], time.perf_counter(), time.process_time()
+    results = finetune(task_name, config)
+    seconds, cpu_seconds = time.perf_counter() - seconds, time.process_time() - cpu_seconds
+    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else _memory()[1]
+    if not resumed:
+        model = load_finetuned(task_name, config.output)
+        cost = Cost(
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            memory=None if peak is None or before is None else peak - (0.0 if on_gpu else before),
+            parameters=sum(parameter.numel() for parameter in model.model.parameters()),
+            units_per_word=_units_per_word(model, config),
+        )
+        files.write_json(folder / COST, dataclasses.asdict(cost))
+    return results
+
+
+def _memory() -> tuple[float | None, float | None]:
+    """(memory in use, the most so far) of this process, in MiB."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None, None
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines["VmRSS"].split()[0]) / 1024, int(lines["VmHWM"].split()[0]) / 1024
+
+
+def _units_per_word(found: FinetunedModel, config: FinetuneConfig) -> float:
+    task = found.task
+    data = sources(task, config.data)
+    split = next(name for name in ("test", "dev", "train") if data.get(name))
+    texts = [task.text(example) for example in task.read(data.get(split))[:_ENCODED]]
+    return sum(found.encoder.encode(text).length for text in texts) / max(1, sum(map(_words, texts)))
+
+
+def _words(text: Text) -> int:
+    if isinstance(text, tuple):
+        return sum(map(_words, text))
+    return len(text.split() if isinstance(text, str) else text)
+
+
+def _row(task: Task[Any], data: str, model: str, runs: Sequence[tuple[Results, Cost | None]]) -> Row:
+    split = "test" if "test" in runs[0][0] else "dev"
+    if split not in runs[0][0]:
+        raise UsageError(f"{data}: no dev or test split, so there is nothing to compare the models by")
+    results = [scores[split] for scores, _ in runs]
+    costs = [cost for _, cost in runs if cost is not None]
+    return Row(
+        data=data,
+        task=task.name,
+        model=model,
+        split=split,
+        metric=task.metric,
+        scores=tuple(scores.get(task.metric, 0.0) for scores in results),
+        lost=statistics.fmean(scores["lost"] for scores in results),
+        cost=_mean_cost(costs) if costs else None,
+    )
+
+
+def _mean_cost(costs: Sequence[Cost]) -> Cost:
+    first = costs[0]
+    known = [cost.memory for cost in costs if cost.memory is not None]
+    return dataclasses.replace(
+        first,
+        seconds=statistics.fmean(cost.seconds for cost in costs),
+        cpu_seconds=statistics.fmean(cost.cpu_seconds for cost in costs),
+        memory=statistics.fmean(known) if known else None,
+    )
+
+
+def _guesses(row: Row, results: Results) -> list[Row]:
+    """Rows of the trivial guesses that a run scores beside its model (``majority_accuracy`` ...)."""
+    scores = results[row.split]
+    ending = f"_{row.metric}"
+    names = [name.removesuffix(ending) for name in scores if name.endswith(ending)]
+    return [Row(row.data, row.task, f"({name})", row.split, row.metric, (scores[name + ending],)) for name in names]
+
+
+def _machine() -> dict[str, Any]:
+    gpu = torch.cuda.is_available()
+    return {
+        "device": torch.cuda.get_device_name() if gpu else platform.processor() or platform.machine(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "pixlm": pixlm.__version__,
+    }
