@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from pixlm.cli.parse import parse, take_name
 from pixlm.errors import UsageError
 from pixlm.training.bench import REPORT, SUITES, BenchConfig, Row, bench
+
+_WIDTH = 110
 
 
 def main(arguments: list[str]) -> int:
@@ -25,23 +29,29 @@ def main(arguments: list[str]) -> int:
         f"every model: {budget.steps} steps of {budget.batch_size} examples, learning rate {budget.learning_rate:g}; "
         "the best checkpoint on dev"
     )
-    Console().print(_table(rows))
+    console = Console()
+    # A file or a pipe has no width of its own.
+    (console if console.is_terminal else Console(width=_WIDTH)).print(_table(rows))
     print(f"written to {Path(config.output).expanduser() / REPORT}")
     return 0
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table("data", "task", "model", "split", "metric", "score")
+    """A section for each data set and task."""
+    table = Table("", "score", box=SIMPLE)
     for name in ("parameters", "units/word", "lost", "seconds", "CPU s", "MiB"):
         table.add_column(name, justify="right")
-    for row in rows:
-        score = f"{row.mean:.4f}" if row.deviation is None else f"{row.mean:.4f} ± {row.deviation:.4f}"
-        lost = "" if row.lost is None else f"{row.lost:.0f}"
-        table.add_row(row.data, row.task, row.model, row.split, row.metric, score, *_cost(row, lost))
+    for (data, task, metric, split), section in groupby(rows, lambda row: (row.data, row.task, row.metric, row.split)):
+        table.add_row(f"[bold]{data}", f"{task}: {metric}, {split}")
+        for row in section:
+            score = f"{row.mean:.4f}" if row.deviation is None else f"{row.mean:.4f} ± {row.deviation:.4f}"
+            table.add_row(f"  {row.model}", score, *_cost(row))
+        table.add_section()
     return table
 
 
-def _cost(row: Row, lost: str) -> tuple[str, ...]:
+def _cost(row: Row) -> tuple[str, ...]:
+    lost = "" if row.lost is None else f"{row.lost:.0f}"
     cost = row.cost
     if cost is None:
         return ("", "", lost, "", "", "")

@@ -9,7 +9,7 @@ import yaml
 
 import pixlm
 from pixlm import files
-from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.encoders import InputEncoder
 from pixlm.training.config import RunConfig, to_yaml
 
 
@@ -22,7 +22,7 @@ def write_card(
     sources: Mapping[str, tuple[Path, ...]],
 ) -> None:
     """Write ``folder/README.md``; ``sources`` are the files of each split."""
-    tags = ["pixel", "text-as-pixels"] if isinstance(encoder, RenderedText) else ["token-baseline"]
+    tags = ["token-baseline"] if "tokenizer" in encoder.fingerprint else ["pixel", "text-as-pixels"]
     front: dict[str, object] = {"library_name": "pixlm", "tags": tags}
     if "/" in config.model and not Path(config.model).exists():
         front["base_model"] = config.model  # a hub id; the hub knows neither local paths nor our architectures
