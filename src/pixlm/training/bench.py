@@ -29,7 +29,7 @@ from pixlm.models.weights import read_json
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Task
 from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig, from_dict
-from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, sources
+from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, settle, sources
 from pixlm.training.output import finished
 from pixlm.training.seeds import parse_seeds
 
@@ -160,11 +160,12 @@ def bench(suite: str, config: BenchConfig) -> list[Row]:
     rows: list[Row] = []
     for data_name, path in data.items():
         for task_name in SUITES[suite]:
-            task = find_task(task_name)
             guesses: list[Row] = []
             for model_name, model in models.items():
                 place = folder / data_name / task_name / model_name
-                runs = [_run(task, _plan(task, config, model, path, place, seed)) for seed in seeds]
+                plans = [_plan(find_task(task_name), config, model, path, place, seed) for seed in seeds]
+                task = settle(task_name, plans[0])[0]
+                runs = [_run(task, plan) for plan in plans]
                 row = _row(task, data_name, model_name, runs)
                 rows.append(row)
                 guesses = _guesses(row, runs[0][0])
@@ -217,7 +218,7 @@ def _plan(task: Task[Any], config: BenchConfig, model: str, data: str, place: Pa
 
 def _run(task: Task[Any], config: FinetuneConfig) -> tuple[Results, Cost | None]:
     """(scores, cost) of one run; taken from its folder where it is done."""
-    done = finished(config, f"finetune {task.name}")
+    done = finished(dataclasses.replace(config, task=task.options), f"finetune {task.name}")
     path = Path(config.output) / COST
     if done is None:
         # A process of its own, so that memory that another run has left behind does not count.
