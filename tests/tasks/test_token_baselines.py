@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from pixlm.data import conllu
-from token_models import KINDS, save_checkpoint
+from pixlm.data.tokens import TokenizedText
+from token_models import KINDS, save_checkpoint, tokenizer_and_config
 
 STEPS = ("--train.max-steps", "4", "--train.batch-size", "4", "--train.eval-steps", "2", "--train.save-steps", "2")
 
@@ -132,3 +134,38 @@ def test_wrong_use_gets_one_clear_line(run, treebank, texts, tmp_path, pixlm):
         assert (code, error.count("\n")) == (2, 1), error
         assert message in error
     assert not output.exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_survive_the_way_to_tokens_and_back(kind):
+    from pixlm.data.readers.questions import read_questions
+    from pixlm.tasks.question_answering import answer_units, characters_of
+
+    excerpts = Path(__file__).parent.parent / "data" / "excerpts"
+    examples = read_questions(excerpts / "xquad" / "xquad.en.json")
+    examples += read_questions(excerpts / "jaquad" / "jaquad_train_0000.json")
+    tokenizer, config = tokenizer_and_config(kind, [example.context for example in examples])
+    encoder = TokenizedText(tokenizer, config, 64)
+    same = 0
+    for example in examples:
+        windows = encoder.windows((example.question, example.context), stride=24, first_max_length=20)
+        found = [(code, answer_units(code, example.answers[0])) for code in windows]
+        spans = [characters_of(code, example.context, *units) for code, units in found if units is not None]
+        answer = example.answers[0]
+        for start, end in spans:
+            assert start < answer.start + len(answer.text)
+            assert end > answer.start
+        same += any(example.context[start:end] == answer.text for start, end in spans)
+    assert len(examples) >= 8
+    assert same / len(examples) > 0.85
+
+
+@pytest.mark.slow
+def test_it_learns(treebank, tmp_path, pixlm):
+    """A handful of sentences, to near perfection."""
+    train = next(treebank.glob("*train*"))
+    more = ("--data.train", train, "--data.dev", train, "--render.max-seq-length", "127", "--train.dropout", "0")
+    steps = ("--train.max-steps", "150", "--train.eval-steps", "75", "--train.batch-size", "8")
+    learning = ("--train.learning-rate", "2e-3", "--train.warmup", "0.1", "--output", tmp_path / "run")
+    assert pixlm("finetune", "pos", "--model", "bert-nano", *more, *steps, *learning)[0] == 0
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["dev"]["accuracy"] > 0.97
