@@ -13,17 +13,9 @@ from pixlm.data.encoders import Encoded, RenderedText
 from pixlm.data.examples import Answer, QuestionExample
 from pixlm.errors import UsageError
 from pixlm.rendering import TextRenderer
+from pixlm.tasks.answer_spans import Span, answer_units, best_spans, characters_of
 from pixlm.tasks.objective import Reduced
-from pixlm.tasks.question_answering import (
-    QA,
-    AnswerSpans,
-    QuestionOptions,
-    Span,
-    Window,
-    answer_units,
-    best_spans,
-    characters_of,
-)
+from pixlm.tasks.question_answering import QA, AnswerSpans, QuestionOptions, Window
 
 OPTIONS = QuestionOptions(stride=10, question_max_length=20)
 CONTEXT = "The river Danube rises in the Black Forest, flows through ten countries, and reaches the Black Sea."

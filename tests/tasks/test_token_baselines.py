@@ -139,7 +139,7 @@ def test_wrong_use_gets_one_clear_line(run, treebank, texts, tmp_path, pixlm):
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_survive_the_way_to_tokens_and_back(kind):
     from pixlm.data.readers.questions import read_questions
-    from pixlm.tasks.question_answering import answer_units, characters_of
+    from pixlm.tasks.answer_spans import answer_units, characters_of
 
     excerpts = Path(__file__).parent.parent / "data" / "excerpts"
     examples = read_questions(excerpts / "xquad" / "xquad.en.json")
