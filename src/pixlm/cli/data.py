@@ -1,0 +1,124 @@
+"""`pixlm data list | get | convert`: the data sets of the published experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Column, Table
+
+from pixlm.cli.parse import parse, take_name
+from pixlm.data.arrange import SOURCE, Arranged, convert, get
+from pixlm.data.registry import DataSet, RawFile, find_data, registry
+from pixlm.errors import UsageError
+
+ACTIONS = ["list", "get", "convert"]
+
+
+@dataclass
+class List:
+    """Show the table of data sets."""
+
+    task: str = ""
+    """Only those of this task, such as ner."""
+
+
+@dataclass
+class Get:
+    """Download a data set (the only verb that uses the network) into the layout that its task reads."""
+
+    output: str = ""
+    """Folder to write to; what is there already, and unchanged, is kept."""
+    languages: tuple[str, ...] = ()
+    """Only these, where a data set has its languages in files of their own."""
+
+
+@dataclass
+class Convert:
+    """Bring files that are on this machine into the layout that a task reads."""
+
+    source: str = ""
+    """Folder with the files as they are published, in whatever sub-folders."""
+    output: str = ""
+    """Folder to write to."""
+    languages: tuple[str, ...] = ()
+    """Only these, where a data set has its languages in files of their own."""
+
+
+def main(arguments: list[str]) -> int:
+    """List, download or convert."""
+    action, rest = take_name("data", arguments, "action", ACTIONS)
+    if action not in ACTIONS:
+        raise UsageError(f"pixlm data has no {action!r}; it has: {', '.join(ACTIONS)}")
+    if action == "list":
+        return _list(parse(List, "data list", "Show the data sets of the published experiments.", rest, default=List()))
+    name, rest = take_name(f"data {action}", rest, "data set (see pixlm data list)", list(registry()))
+    data = find_data(name)
+    about = f"{data.about}; {data.licence}; {data.source}."
+    if action == "get":
+        return _get(data, parse(Get, f"data get {name}", f"Download {about}", rest, default=Get()))
+    return _convert(data, parse(Convert, f"data convert {name}", f"Convert {about}", rest, default=Convert()))
+
+
+def _list(args: List) -> int:
+    chosen = [data for data in registry().values() if not args.task or args.task in data.tasks]
+    if not chosen:
+        known = sorted({task for data in registry().values() for task in data.tasks})
+        raise UsageError(f"no data set for the task {args.task!r}; there are some for {', '.join(known)}")
+    table = Table(Column("name", no_wrap=True), "task", "what", "languages", "licence")
+    for data in chosen:
+        languages = ", ".join(data.languages[:4]) + (f" ... ({len(data.languages)})" if len(data.languages) > 4 else "")
+        licence = data.licence + ("" if data.redistributable else " *") + (" **" if data.manual else "")
+        table.add_row(data.name, ", ".join(data.tasks), data.about, languages, licence)
+    Console().print(table)
+    print(
+        "*  may not be passed on, or it is not clear that it may   ** cannot be fetched; pixlm data get NAME says how"
+    )
+    print("fetch one: pixlm data get NAME --output DIR; take your own files: pixlm data convert NAME --source DIR ...")
+    return 0
+
+
+def _get(data: DataSet, args: Get) -> int:
+    output = _folder(args.output, "--output")
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def on_file(raw: RawFile, there: int, total: int | None) -> None:
+            if raw.url not in bars:
+                bars[raw.url] = progress.add_task(raw.name)
+            progress.update(bars[raw.url], completed=there, total=total)
+
+        results = get(data, output, args.languages, on_file)
+    if results:
+        _report(data, results, output)
+    else:
+        print(f"{output}: everything is there already")
+    return 0
+
+
+def _convert(data: DataSet, args: Convert) -> int:
+    source, output = _folder(args.source, "--source"), _folder(args.output, "--output")
+    results, missing = convert(data, source, output, args.languages)
+    _report(data, results, output)
+    if missing:
+        print(f"{len(missing)} of its files are not in {source}: {', '.join(missing[:6])}{' ...' * (len(missing) > 6)}")
+    return 0
+
+
+def _folder(given: str, flag: str) -> Path:
+    if not given:
+        raise UsageError(f"name a folder with {flag}")
+    return Path(given).expanduser()
+
+
+def _report(data: DataSet, results: Sequence[Arranged], output: Path) -> None:
+    table = Table("file", "examples", "note")
+    for result in results:
+        count = "" if result.examples is None else str(result.examples)
+        table.add_row(result.path.relative_to(output).as_posix(), count, result.said)
+    Console().print(table)
+    print(f"written to {output}; origin and checksums in {SOURCE}; licence: {data.licence}")
