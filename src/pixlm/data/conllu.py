@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixlm.data.readers.problems import Problems, blocks, read_text, text_problem, words_problem
+from pixlm.data.readers.problems import Problems, blocks, read_lines, text_problem, words_problem
 from pixlm.errors import UsageError
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -54,7 +54,7 @@ def read(path: Path, problems: Problems | None = None) -> list[Sentence]:
     """
     problems = problems or Problems()
     sentences = []
-    for lines in blocks(read_text(path)):
+    for lines in blocks(read_lines(path)):
         fault = _fault(lines, problems)
         if fault is not None:
             problems.skip(f"{path}, line {fault[0]}", fault[1])

@@ -6,12 +6,12 @@ which published checkpoints were trained. https://gluebenchmark.com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixlm.data.examples import TextExample
-from pixlm.data.readers.problems import Problems, numbered_lines, read_text
+from pixlm.data.readers.problems import Problems, read_lines
 from pixlm.data.readers.records import Record, read_records
 from pixlm.data.readers.texts import Labels, TextColumns, from_records
 from pixlm.errors import UsageError
@@ -94,13 +94,17 @@ def read_glue(path: Path, task: str, *, labelled: bool = True, problems: Problem
     spec = GLUE[task]
     problems = problems or Problems()
     header = spec.header if spec.header and _headless(path) else None
-    records = read_records(path, header=header, ragged=spec.ragged, problems=problems)
+    records: Iterable[Record] = read_records(path, header=header, ragged=spec.ragged, problems=problems)
     columns = spec.native if path.suffix.lower() in (".tsv", ".txt") else spec.plain
+    hidden = False
+    if labelled and "test" in path.stem:
+        records = list(records)
+        hidden = _hidden_labels(records, columns.label)
     return from_records(
         records,
         path,
         columns=columns,
-        labelled=labelled and not _hidden_labels(path, records, columns.label),
+        labelled=labelled and not hidden,
         regression=spec.regression,
         labels=spec.labels,
         group=next((part for part in spec.parts if part in path.stem), ""),
@@ -108,15 +112,15 @@ def read_glue(path: Path, task: str, *, labelled: bool = True, problems: Problem
     )
 
 
-def _hidden_labels(path: Path, records: Sequence[Record], column: str) -> bool:
-    """Whether this is a test file as GLUE publishes them, without labels, or with -1 for each."""
+def _hidden_labels(records: Sequence[Record], column: str) -> bool:
+    """Whether these are rows of a test file as GLUE publishes them, without labels, or with -1 for each."""
     values = [record.values.get(column) for record in records]
-    return "test" in path.stem and all(value is None or str(value) == "-1" for value in values)
+    return all(value is None or str(value) == "-1" for value in values)
 
 
 def _headless(path: Path) -> bool:
     """Whether a TSV or CSV file begins with a row of data: CoLA's train and dev files, the CSV form of STS-B."""
     if path.suffix.lower() not in (".tsv", ".txt", ".csv") or path.is_dir():
         return False
-    first = next((line for _, line in numbered_lines(read_text(path))), "")
+    first = next(read_lines(path), (0, ""))[1]
     return not {"sentence", "sentence1"} & set(first.strip().replace("\t", ",").split(","))

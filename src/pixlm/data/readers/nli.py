@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from pixlm.data.examples import TextExample
 from pixlm.data.readers.problems import Problems
-from pixlm.data.readers.records import Record, read_records
+from pixlm.data.readers.records import Record, peek, read_records
 from pixlm.data.readers.texts import Labels, TextColumns, from_records
 from pixlm.errors import UsageError
 
@@ -40,7 +40,8 @@ def read_xnli(path: Path, *, labelled: bool = True, problems: Problems | None = 
     folder that is named like the language."""
     problems = problems or Problems()
     records = read_records(path, problems=problems)
-    language = "" if _names(records) & {"language"} else _language(path)
+    names, records = peek(records)
+    language = "" if "language" in names else _language(path)
     return _examples(records, path, labelled, language, problems)
 
 
@@ -55,14 +56,10 @@ def _language(path: Path) -> str:
     )
 
 
-def _names(records: Sequence[Record]) -> set[str]:
-    return set(records[0].values) if records else set()
-
-
 def _examples(
-    records: Sequence[Record], path: Path, labelled: bool, group: str, problems: Problems
+    records: Iterable[Record], path: Path, labelled: bool, group: str, problems: Problems
 ) -> list[TextExample]:
-    names = _names(records)
+    names, records = peek(records)
     columns = TextColumns(
         text="sentence1" if "sentence1" in names else "premise",
         text_b="sentence2" if "sentence1" in names else "hypo" if "hypo" in names else "hypothesis",

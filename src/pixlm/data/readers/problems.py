@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from pixlm.data.examples import Example
 from pixlm.errors import UsageError
@@ -72,15 +72,36 @@ def read_text(path: Path) -> str:
 
     Line ends are kept as they are but for "\\r\\n". Raises UsageError for a file that is missing, a folder, or UTF-16.
     """
+    with _open(path) as file:
+        return file.read().decode("utf-8-sig", errors="surrogateescape").replace("\r\n", "\n")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, line) of every line of a file that is not blank, read as they are asked for.
+
+    As :func:`read_text` has them.
+    """
+    with _open(path) as file:
+        # Bytes are split at line feeds only: U+2028, form feeds and the like may stand inside a word.
+        for number, data in enumerate(file, start=1):
+            encoding = "utf-8-sig" if number == 1 else "utf-8"
+            line = data.decode(encoding, errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+            if line.strip(" \t\r"):
+                yield number, line
+
+
+def _open(path: Path) -> BinaryIO:
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: is a folder, not a file") from None
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+        file.close()
         raise UsageError(f"{path}: is UTF-16 text; save it as UTF-8")
-    return data.decode("utf-8-sig", errors="surrogateescape").replace("\r\n", "\n")
+    file.seek(0)
+    return file
 
 
 def text_problem(text: str) -> str | None:
@@ -94,26 +115,18 @@ def text_problem(text: str) -> str | None:
     return f"a lone surrogate (U+{code:04X}), which is no character"
 
 
-def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """(number from 1, line) of every line that is not blank."""
-    # Not splitlines(): U+2028, form feeds and the like may stand inside a word.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip(" \t\r"):
-            yield number, line
-
-
-def blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+def blocks(lines: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
     """The stretches of numbered lines between blank lines."""
-    lines: list[tuple[int, str]] = []
+    block: list[tuple[int, str]] = []
     before = 0
-    for number, line in numbered_lines(text):
-        if lines and number != before + 1:
-            yield lines
-            lines = []
-        lines.append((number, line))
+    for number, line in lines:
+        if block and number != before + 1:
+            yield block
+            block = []
+        block.append((number, line))
         before = number
-    if lines:
-        yield lines
+    if block:
+        yield block
 
 
 def words_problem(words: Sequence[str], problems: Problems) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixlm.data.examples import Answer, QuestionExample
-from pixlm.data.readers.problems import Problems, finish, numbered_lines, read_text
+from pixlm.data.readers.problems import Problems, finish, read_lines, read_text
 from pixlm.data.readers.records import load_json, read_records, value_problem
 from pixlm.errors import UsageError
 
@@ -177,8 +177,7 @@ def _rows(path: Path, problems: Problems) -> Iterator[_Question]:
 
 
 def _is_tydiqa(path: Path) -> bool:
-    first = next((line for _, line in numbered_lines(read_text(path))), "")
-    return '"document_plaintext"' in first
+    return '"document_plaintext"' in next(read_lines(path), (0, ""))[1]
 
 
 def read_tydiqa(path: Path, *, labelled: bool = True, problems: Problems | None = None) -> list[QuestionExample]:

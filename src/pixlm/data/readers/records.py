@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixlm.data.readers.problems import Problems, numbered_lines, read_text, text_problem
+from pixlm.data.readers.problems import Problems, read_lines, read_text, text_problem
 from pixlm.data.splits import is_saved
 from pixlm.errors import UsageError
 
@@ -29,8 +30,8 @@ class Record:
 
 def read_records(
     path: Path, *, header: Sequence[str] | None = None, ragged: bool = False, problems: Problems | None = None
-) -> list[Record]:
-    """The rows of a file or of a ``datasets`` folder.
+) -> Iterator[Record]:
+    """The rows of a file or of a ``datasets`` folder, as they are asked for.
 
     Tab-separated files have no quoting (GLUE's, SIB's), comma-separated ones have the usual one. Class labels that
     Parquet files and folders store as numbers come as the names that they store too, -1 ("no label") as None.
@@ -40,24 +41,30 @@ def read_records(
         ragged: rows that lack columns are known in this data set: leave them out and go on.
     """
     problems = problems or Problems()
+    suffix = path.suffix.lower()
     if path.is_dir():
         return _saved(path)
-    suffix = path.suffix.lower()
     if suffix == ".parquet":
         return _parquet(path)
-    text = read_text(path)
-    if suffix == ".jsonl" or (suffix == ".json" and not _one_document(text)):
-        return _json_lines(path, text, problems)
+    if suffix == ".jsonl" or (suffix == ".json" and not _one_document(path)):
+        return _json_lines(path, problems)
     if suffix == ".json":
-        return _json(path, text, problems)
+        return _json(path, problems)
     if suffix not in SUFFIXES:
         raise UsageError(f"{path}: rows are read from {', '.join(SUFFIXES)} files and datasets folders")
-    rows = _csv(text) if suffix == ".csv" else ((number, line.split("\t")) for number, line in numbered_lines(text))
-    return list(_table(path, rows, header, ragged, problems))
+    rows = _csv(path) if suffix == ".csv" else ((number, line.split("\t")) for number, line in read_lines(path))
+    return _table(path, rows, header, ragged, problems)
 
 
-def _csv(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text))
+def peek(records: Iterable[Record]) -> tuple[list[str], Iterator[Record]]:
+    """(column names of the first row, none if there is no row; all rows)."""
+    rows = iter(records)
+    first = next(rows, None)
+    return ([], rows) if first is None else (list(first.values), itertools.chain([first], rows))
+
+
+def _csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(read_text(path)))
     number = 1
     for row in reader:
         if row:
@@ -91,22 +98,20 @@ def _table(
         raise UsageError(f"{path}: no CSV file: {error}") from None
 
 
-def _one_document(text: str) -> bool:
+def _one_document(path: Path) -> bool:
     """Whether a .json file is one JSON value, and not one a line."""
-    start = text.lstrip()[:1]
-    if start != "{":
+    first = next(read_lines(path), (0, ""))[1].strip()
+    if not first.startswith("{"):
         return True
-    first = next(numbered_lines(text))[1]
     try:
         whole = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # pretty-printed
     return isinstance(whole, dict) and isinstance(whole.get("data"), list)
 
 
-def _json_lines(path: Path, text: str, problems: Problems) -> list[Record]:
-    records = []
-    for number, line in numbered_lines(text):
+def _json_lines(path: Path, problems: Problems) -> Iterator[Record]:
+    for number, line in read_lines(path):
         where = f"{path}, line {number}"
         try:
             value = json.loads(line)
@@ -117,8 +122,7 @@ def _json_lines(path: Path, text: str, problems: Problems) -> list[Record]:
         if reason:
             problems.skip(where, reason)
         else:
-            records.append(Record(value, where, number))
-    return records
+            yield Record(value, where, number)
 
 
 def load_json(path: Path, text: str) -> Any:
@@ -131,20 +135,18 @@ def load_json(path: Path, text: str) -> Any:
         raise UsageError(f"{path}: JSON nested too deeply") from None
 
 
-def _json(path: Path, text: str, problems: Problems) -> list[Record]:
-    whole = load_json(path, text)
+def _json(path: Path, problems: Problems) -> Iterator[Record]:
+    whole = load_json(path, read_text(path))
     rows = whole.get("data") if isinstance(whole, dict) else whole
     if not isinstance(rows, list):
         raise UsageError(f'{path}: neither a list of objects nor an object with such a list as "data"')
-    records = []
     for number, row in enumerate(rows, start=1):
         where = f"{path}, row {number}"
         reason = value_problem(row) if isinstance(row, dict) else "no JSON object"
         if reason:
             problems.skip(where, reason)
         else:
-            records.append(Record(row, where, number))
-    return records
+            yield Record(row, where, number)
 
 
 def value_problem(value: Any) -> str | None:
@@ -158,7 +160,7 @@ def value_problem(value: Any) -> str | None:
     return None
 
 
-def _parquet(path: Path) -> list[Record]:
+def _parquet(path: Path) -> Iterator[Record]:
     import pyarrow
     import pyarrow.parquet
 
@@ -171,7 +173,7 @@ def _parquet(path: Path) -> list[Record]:
     return _rows(path, table)
 
 
-def _saved(path: Path) -> list[Record]:
+def _saved(path: Path) -> Iterator[Record]:
     import datasets
 
     if not is_saved(path):
@@ -183,23 +185,25 @@ def _saved(path: Path) -> list[Record]:
     return _rows(path, table)
 
 
-def _rows(path: Path, table: Any) -> list[Record]:
+def _rows(path: Path, table: Any) -> Iterator[Record]:
     import datasets
 
-    columns = {}
+    labels = {}
     for name, feature in datasets.Features.from_arrow_schema(table.schema).items():
-        values = table.column(name).to_pylist()
         inner = getattr(feature, "feature", None)
-        if isinstance(feature, datasets.ClassLabel):
-            values = [_name(feature, value) for value in values]
-        elif isinstance(inner, datasets.ClassLabel):
-            values = [None if row is None else [_name(inner, value) for value in row] for row in values]
-        columns[name] = values
-    return [
-        Record({name: values[row] for name, values in columns.items()}, f"{path}, row {row + 1}", row + 1)
-        for row in range(table.num_rows)
-    ]
+        labels[name] = next((one for one in (feature, inner) if isinstance(one, datasets.ClassLabel)), None)
+    number = 0
+    for batch in table.to_batches(max_chunksize=1000):
+        for row in batch.to_pylist():
+            number += 1
+            values = {name: _named(labels[name], value) for name, value in row.items()}
+            yield Record(values, f"{path}, row {number}", number)
 
 
-def _name(feature: Any, value: int | None) -> str | None:
-    return None if value is None or value < 0 else str(feature.int2str(value))
+def _named(feature: Any, value: Any) -> Any:
+    """A class label, or a list of them, by name; anything else as it is."""
+    if feature is None or value is None:
+        return value
+    if isinstance(value, list):
+        return [_named(feature, one) for one in value]
+    return str(feature.int2str(value)) if value >= 0 else None

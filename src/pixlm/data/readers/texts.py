@@ -6,14 +6,14 @@ GLUE, NLI and SIB-200 (:mod:`glue`, :mod:`nli`, :mod:`sib`) are declared on top 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pixlm.data.examples import TextExample
 from pixlm.data.readers.problems import Problems, finish
-from pixlm.data.readers.records import Record, read_records
+from pixlm.data.readers.records import Record, peek, read_records
 from pixlm.errors import UsageError
 
 _PAIRS = (
@@ -105,7 +105,7 @@ def read_texts(
 
 
 def from_records(
-    records: Sequence[Record],
+    records: Iterable[Record],
     path: Path,
     *,
     columns: TextColumns,
@@ -116,9 +116,10 @@ def from_records(
     group: str = "",
 ) -> list[TextExample]:
     """The examples in rows that have been read; arguments as of :func:`read_texts`."""
-    if not records:
+    names, records = peek(records)
+    if not names:
         return finish([], path, problems, holds="row")
-    found = _resolve(path, columns, list(records[0].values), labelled)
+    found = _resolve(path, columns, names, labelled)
     examples = []
     for record in records:
         try:

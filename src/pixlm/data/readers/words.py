@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixlm.data.examples import WordExample
-from pixlm.data.readers.problems import Problems, blocks, finish, read_text, text_problem, words_problem
+from pixlm.data.readers.problems import Problems, blocks, finish, read_lines, text_problem, words_problem
 from pixlm.data.readers.records import Record, read_records
 from pixlm.errors import UsageError
 
@@ -75,19 +75,25 @@ def read_entities(
     problems = problems or Problems()
     if path.is_dir() or path.suffix.lower() in _RECORDS:
         return _from_records(path, labelled, labels, problems)
-    text = read_text(path)
+    lines = list(read_lines(path))
     if columns is None:
-        columns = UNER if path.suffix == ".iob2" else KLUE if text.startswith("## ") else CONLL
-    return _from_lines(path, text, columns, labelled, labels, problems)
+        klue = bool(lines) and lines[0][1].startswith("## ")
+        columns = UNER if path.suffix == ".iob2" else KLUE if klue else CONLL
+    return _from_lines(path, lines, columns, labelled, labels, problems)
 
 
 def _from_lines(
-    path: Path, text: str, columns: Columns, labelled: bool, labels: Sequence[str] | None, problems: Problems
+    path: Path,
+    numbered: Sequence[tuple[int, str]],
+    columns: Columns,
+    labelled: bool,
+    labels: Sequence[str] | None,
+    problems: Problems,
 ) -> list[WordExample]:
-    tabs = not columns.plain or _has_tabs(text)
+    tabs = not columns.plain or _has_tabs(numbered)
     examples: list[WordExample] = []
     tagged = False
-    for block in blocks(text):
+    for block in blocks(numbered):
         for lines in _sentences(block, columns):
             sentence = _Sentence(columns, tabs)
             fault = sentence.fill(lines, labelled, labels)
@@ -116,13 +122,9 @@ def _from_lines(
     return finish(examples, path, problems, holds="sentence")
 
 
-def _has_tabs(text: str) -> bool:
+def _has_tabs(lines: Sequence[tuple[int, str]]) -> bool:
     """Whether the columns of a CoNLL file stand between tabs; then words may contain spaces."""
-    for block in blocks(text):
-        for _, line in block:
-            if not line.startswith("-DOCSTART-"):
-                return "\t" in line
-    return False
+    return next(("\t" in line for _, line in lines if not line.startswith("-DOCSTART-")), False)
 
 
 def _sentences(block: list[tuple[int, str]], columns: Columns) -> list[list[tuple[int, str]]]:
