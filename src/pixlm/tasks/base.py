@@ -165,7 +165,11 @@ class Task(ABC, Generic[E]):
         """This task with other options; a mapping (as stored in a model) changes those that it names and has."""
         if isinstance(options, Mapping):
             known = {item.name for item in dataclasses.fields(self.options)}
-            options = dataclasses.replace(self.options, **{k: v for k, v in options.items() if k in known})
+            # JSON has no tuples.
+            given: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in known
+            }
+            options = dataclasses.replace(self.options, **given)
         if type(options) is not type(self.options):
             raise UsageError(f"task {self.name}: options are {type(self.options).__name__}")
         return cast(Self, dataclasses.replace(cast(Any, self), options=options))

@@ -96,8 +96,9 @@ class ProgressBar(TrainerCallback):
 
 def _shown(values: dict[str, float]) -> list[str]:
     """The names worth room on one line."""
-    wanted = ("loss", "learning_rate", "eval_loss", "eval_accuracy", "eval_f1", "eval_las")
-    return [name for name in wanted if name in values]
+    wanted = ("loss", "learning_rate", "eval_loss")
+    scores = ("accuracy", "f1", "macro_f1", "las", "matthews", "spearman")
+    return [name for name in (*wanted, *(f"eval_{each}" for each in scores)) if name in values]
 
 
 class StopOnSignal(TrainerCallback):

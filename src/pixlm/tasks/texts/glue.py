@@ -60,10 +60,10 @@ class Glue(TextTask):
         if cast(GlueOptions, self.options).name is not None:
             return self
         paths = [path.resolve() for split in ("train", "dev", "test") for path in sources.get(split)]
-        found = next((name for path in paths for name in _named(path)), None)
-        if found is None:
+        found = {name for path in paths for name in _named(path)}
+        if len(found) != 1:
             raise UsageError(_WHICH)
-        return self.with_options({"name": found})
+        return self.with_options({"name": found.pop()})
 
     def select(self, split: str, examples: list[TextExample]) -> list[TextExample]:
         # MNLI's checkpoints are picked on the matched part, as published.
@@ -93,7 +93,7 @@ class Glue(TextTask):
 def _named(path: Path) -> list[str]:
     """The data sets that a path speaks of: in its file's name, or in that of one of the two folders above."""
     for part in (path.name, path.parent.name, path.parent.parent.name):
-        words = re.split(r"[^a-z0-9]+", re.sub(r"(sst|sts)-(2|b)", r"\1\2", part.lower()))
+        words = re.split(r"[^a-z0-9]+", re.sub(r"(sst|sts)[-_](2|b)", r"\1\2", part.lower()))
         found = [name for name in FORMATS if name in words]
         if found:
             return found
