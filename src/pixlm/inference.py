@@ -21,7 +21,7 @@ from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.errors import UsageError
 from pixlm.models import PixelEncoder, PixelForPreTraining, PixelPreTrainedModel, predicted_pixels, unpatchify
-from pixlm.tasks import find_task
+from pixlm.tasks import task_of_model
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
 
@@ -59,16 +59,15 @@ class PixelLM:
         inputs: what the task takes: texts or lists of words (pos), texts or pairs of texts ...
         Raises UsageError if the model was not fine-tuned, or an input is of another kind.
         """
-        task_name = getattr(self.model.config, "finetuning_task", None)
-        if task_name is None:
+        if getattr(self.model.config, "finetuning_task", None) is None:
             raise UsageError(f"predict needs a fine-tuned model; this is {type(self.model).__name__}")
-        task = find_task(task_name).with_options(getattr(self.model.config, "task_options", None) or {})
+        task = task_of_model(self.model.config)
         if isinstance(inputs, str):
             raise UsageError('predict takes a list of inputs, such as ["a text"]')
         examples = [task.example(given, str(number)) for number, given in enumerate(inputs)]
         if not examples:
             return []
-        objective = task.objective(self.encoder, hub.labels_of(self.model.config))
+        objective = task.objective(self.encoder, task.label_names(hub.labels_of(self.model.config)))
         rows, lengths = task.rows(examples, self.encoder)
         evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
         return [task.record(prediction) for prediction in task.finish(examples, rows, evaluation.reduced)]

@@ -106,7 +106,8 @@ def stored_options(task: Task[Any], arguments: list[str]) -> TaskOptions:
     _, name = _take(arguments, "--model")
     if name is None:
         return task.options
-    return task.with_options(getattr(hub.load_config(name), "task_options", None) or {}).options
+    learnt = task.of_model(hub.load_config(name))
+    return (task if learnt is None else learnt).options  # a model of another task is refused when it is loaded
 
 
 def take_name(verb: str, arguments: list[str], what: str, known: list[str]) -> tuple[str, list[str]]:

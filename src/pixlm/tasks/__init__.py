@@ -6,6 +6,8 @@ or one of a program's own that it registers.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pixlm.errors import UsageError
 from pixlm.tasks.base import Task
 from pixlm.tasks.entities import NER, TAG
@@ -21,6 +23,14 @@ def register(task: Task) -> None:
     """Make a task of one's own known by its name; ValueError if another has it."""
     if TASKS.setdefault(task.name, task) is not task:
         raise UsageError(f"there is a task {task.name!r} already; give yours another name")
+
+
+def task_of_model(config: Any) -> Task:
+    """The task that a fine-tuned model has learnt; UsageError where nobody knows it."""
+    name = getattr(config, "finetuning_task", None)
+    learnt = (task.of_model(config) for task in TASKS.values()) if name is not None else iter(())
+    task = next((task for task in learnt if task is not None), None)
+    return task if task is not None else find_task(str(name))
 
 
 def find_task(name: str) -> Task:

@@ -161,6 +161,16 @@ class Task(ABC, Generic[E]):
             "task_options": dataclasses.asdict(cast(Any, self.options)),
         }
 
+    def of_model(self, config: Any) -> Self | None:
+        """This task as a model with this configuration has learnt it; None if the model has learnt another."""
+        if getattr(config, "finetuning_task", None) not in (None, self.name):
+            return None
+        return self.with_options(getattr(config, "task_options", None) or {})
+
+    def label_names(self, stored: list[str]) -> list[str]:
+        """The labels of a model's outputs, given those in its configuration. Default: these."""
+        return stored
+
     def with_options(self, options: TaskOptions | Mapping[str, Any]) -> Self:
         """This task with other options; a mapping (as stored in a model) changes those that it names and has."""
         if isinstance(options, Mapping):

@@ -249,17 +249,19 @@ def load_finetuned(task_name: str, model_name: str, options: TaskOptions | None 
     """
     model_config = hub.load_config(model_name)
     task = find_task(task_name)
-    task = task.with_options(options or getattr(model_config, "task_options", None) or {})
+    learnt = task.of_model(model_config)
     trained_for = getattr(model_config, "finetuning_task", None)
     model_class = head_class(model_config.model_type, task.head)
-    if hub.class_of(model_config) is not model_class or trained_for not in (None, task.name):
+    if hub.class_of(model_config) is not model_class or learnt is None:
         instead = f", but for {trained_for}" if trained_for else ""
         raise UsageError(
             f"{model_name} was not fine-tuned for {task.name}{instead}; see pixlm finetune {task.name} --help"
         )
+    task = learnt if options is None else learnt.with_options(options)
     model = hub.load_model(model_name, model_class, config=model_config)
     cast(torch.nn.Module, model).to(hub.default_device())
-    return FinetunedModel(task, model, hub.load_encoder(model_name), hub.labels_of(model_config))
+    labels = task.label_names(hub.labels_of(model_config))
+    return FinetunedModel(task, model, hub.load_encoder(model_name), labels)
 
 
 def _refuse_run_folder(folder: Path) -> None:

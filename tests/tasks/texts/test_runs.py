@@ -124,6 +124,31 @@ def test_glues_test_split_has_predictions_without_scores(tmp_path):
     assert list(config["id2label"].values()) == ["negative", "positive"]
 
 
+def test_models_of_pixels_own_scripts_are_known_by_glues_names(tmp_path, pixlm):
+    """Their configuration names the data set as the task, and numbers the labels."""
+    import pixlm as package
+
+    data = toy_texts.glue(tmp_path, "sst2")
+    run = finetune("glue", data, tmp_path / "run")
+    before = metrics(run)["dev"]
+    config = json.loads((run / "config.json").read_text())
+    for name in ("task_options", "id2label", "label2id", "pooling_mode", "add_layer_norm"):
+        del config[name]
+    (run / "config.json").write_text(json.dumps({**config, "finetuning_task": "sst2"}))
+    for name in ("run.yaml", "manifest.json"):
+        (run / name).unlink(missing_ok=True)
+    code, _, error = pixlm(
+        "evaluate", "glue", "--model", run, "--data", data, "--split", "dev", "--output", tmp_path / "e"
+    )
+    assert code == 0, error
+    assert metrics(tmp_path / "e")["dev"]["accuracy"] == before["accuracy"]
+    (one,) = package.load(str(run)).predict(["a warm film"])
+    assert set(one["scores"]) == {"negative", "positive"}
+    code, _, error = pixlm("evaluate", "nli", "--model", run, "--data", data)
+    assert code == 2
+    assert "was not fine-tuned for nli, but for sst2" in error
+
+
 def test_ones_own_columns_are_stored_with_the_model(tmp_path, pixlm):
     head = ("query", "answer", "fit", "lang")
     data = tmp_path / "data"

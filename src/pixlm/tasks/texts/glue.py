@@ -56,6 +56,12 @@ class Glue(TextTask):
             inventory=None if layout.regression else layout.labels.names,
         )
 
+    def of_model(self, config: Any) -> Self | None:
+        name = getattr(config, "finetuning_task", None)
+        if name in FORMATS:  # a checkpoint of PIXEL's own scripts
+            return self.with_options({"name": name})
+        return super().of_model(config)
+
     def settle(self, sources: Sources) -> Self:
         if cast(GlueOptions, self.options).name is not None:
             return self

@@ -85,6 +85,12 @@ class TextTask(Task[TextExample]):
             raise UsageError(f"all examples of the train split have the label {found[0]!r}: there is nothing to learn")
         return found
 
+    def label_names(self, stored: list[str]) -> list[str]:
+        # Checkpoints of PIXEL's own scripts have numbers; theirs are in the order of the published data set.
+        if self.inventory is not None and stored == [f"LABEL_{number}" for number in range(len(self.inventory))]:
+            return list(self.inventory)
+        return stored
+
     def objective(self, encoder: InputEncoder, labels: Sequence[str]) -> TextObjective:
         if self.numeric:
             return NumberObjective(encoder, self.text)
