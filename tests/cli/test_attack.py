@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixlm.data import conllu
 
+ROOT = Path(__file__).resolve().parents[2]
 OTHER_FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSerif.ttf"
 
 
@@ -111,6 +112,36 @@ def test_a_model_sees_the_attacked_text_and_the_other_font(tagger, treebank):
     assert some["examples"] == len(examples)
     assert _uncovered(model, examples) == 0
     assert _uncovered(model, [model.task.example(["so", "\ue124\ue123 \ue123"], "1")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "model", "part", "options"),
+    [
+        ("parsing", "ud", "pixel-nano", "question", []),
+        ("ner", "uner", "bert-nano", "question", []),
+        ("qa", "jaquad", "pixel-nano", "context", ["--task.stride", 40]),
+    ],
+)
+def test_sweeps_of_other_tasks(task, data, model, part, options, tmp_path, pixlm):
+    folder = ROOT / "tests/data/excerpts" / data
+    files = {split: next(folder.glob(f"*{split}*")) for split in ("train", "dev")}
+    code, _, err = pixlm(
+        *("finetune", task, "--model", model, "--data.train", files["train"], "--output", tmp_path / "run"),
+        *("--train.max-steps", 2, "--train.batch-size", 2, "--train.warmup", 0, "--train.learning-rate", 0.01),
+        *("--render.max-seq-length", 200, *options),
+    )
+    assert code == 0, err
+    code, _, err = pixlm(
+        *("attack", task, "--model", tmp_path / "run", "--data.dev", files["dev"], "--split", "dev", "--part", part),
+        *("--attack", "full-shuffle,font", "--strength", "1", "--font", OTHER_FONT, "--output", tmp_path / "sweep"),
+    )
+    assert code == 0, err
+    points = json.loads((tmp_path / "sweep" / "attack.json").read_text(encoding="utf-8"))["points"]
+    clean, attacked, _, drawn = (point["scores"] for point in points)
+    assert points[1]["changed"] > 0.2
+    assert attacked["loss"] != clean["loss"]
+    if model.startswith("bert"):
+        assert {name: clean[name] for name in drawn} == drawn
 
 
 @pytest.mark.parametrize(

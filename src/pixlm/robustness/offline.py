@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import pixlm
 from pixlm import files
+from pixlm.data.splits import SPLITS, WORDS, Naming
 from pixlm.errors import UsageError
 from pixlm.robustness.attacker import Attacker
 from pixlm.robustness.attacks import Target
 from pixlm.robustness.formats import FORMATS, Job
 
 REPORT = "attack.json"
-_SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
+NAMING = Naming(tuple(FORMATS), WORDS)
 
 
 def write_attacked(
@@ -23,7 +23,7 @@ def write_attacked(
     output: Path,
     attackers: Sequence[Attacker],
     *,
-    splits: Sequence[str] = ("train", "dev", "test"),
+    splits: Sequence[str] = SPLITS,
     columns: Sequence[str] = (),
     context: bool = False,
 ) -> dict[str, dict[str, dict[str, float]]]:
@@ -53,31 +53,25 @@ def name_of(attacker: Attacker) -> str:
     return f"{attacker.attack}{round(100 * attacker.strength, 4):g}"
 
 
-def _find(data: Path, splits: Sequence[str]) -> dict[str, list[tuple[Path, Path]]]:
+def _find(data: Path, wanted: Sequence[str]) -> dict[str, list[tuple[Path, Path]]]:
     """Split -> (file, its path in a copy) of the files of a known format whose names say that they belong to it."""
     if data.is_file():
         if data.suffix.lower() not in FORMATS:
             raise UsageError(f"{data}: no attack on files of this kind; there is one for {', '.join(FORMATS)}")
-        return {split_of(data) or data.stem: [(data, Path(data.name))]}
+        return {NAMING.split_of(data) or data.stem: [(data, Path(data.name))]}
     if not data.is_dir():
         raise UsageError(f"{data}: no such file or folder (--data)")
     found: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
-    for path in sorted(data.rglob("*")):
-        split = split_of(path)
-        if path.is_file() and path.suffix.lower() in FORMATS and split in splits:
+    for path in NAMING.files(data):
+        split = NAMING.split_of(path)
+        if split in wanted:
             found[str(split)].append((path, path.relative_to(data)))
     if not found:
         raise UsageError(
-            f"{data}: no files of the splits {', '.join(splits)} in a known format ({', '.join(FORMATS)}); "
+            f"{data}: no files of the splits {', '.join(wanted)} in a known format ({', '.join(FORMATS)}); "
             "or name one file with --data"
         )
     return found
-
-
-def split_of(path: Path) -> str | None:
-    """The split that a file's name says it belongs to."""
-    marked = {_SPLITS[part] for part in re.split(r"[._\- ]+", path.stem.lower()) if part in _SPLITS}
-    return marked.pop() if len(marked) == 1 else None
 
 
 def _write(
