@@ -118,7 +118,7 @@ def _sweep(name: str, arguments: list[str]) -> int:
     from pixlm.robustness.sweep import CURVES, sweep
     from pixlm.tasks import find_task
 
-    metric = find_task(name).metric
+    find_task(name)
     text = f"Score fine-tuned models on attacked data, as numbers and curves.\n\nAttacks: {_NAMES}."
     args = parse(Sweep, f"attack {name}", text, arguments)
     attackers = args.attackers()
@@ -128,7 +128,7 @@ def _sweep(name: str, arguments: list[str]) -> int:
         raise UsageError(f"--batch-size {args.batch_size}: must be 1 or more")
     require_matplotlib()
     output = Path(args.output).expanduser()
-    points = sweep(
+    metric, points = sweep(
         name,
         list(dict.fromkeys(args.model)),
         args.data,

@@ -14,16 +14,14 @@ from typing import Any
 
 import pixlm
 from pixlm import files, hub
-from pixlm.data import splits
 from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.errors import UsageError
 from pixlm.robustness.attacker import Attacker
 from pixlm.robustness.attacks import Target
 from pixlm.robustness.curve import draw_curves
 from pixlm.robustness.examples import Part, attacked_example
-from pixlm.tasks import find_task
 from pixlm.training.config import DataConfig
-from pixlm.training.finetune import FinetunedModel, load_finetuned, sources
+from pixlm.training.finetune import FinetunedModel, model_and_examples
 
 RESULTS = "attack.json"
 CURVES = "attack.png"
@@ -56,22 +54,21 @@ def sweep(
     part: Part = "question",
     font: str | None = None,
     batch_size: int = 32,
-) -> list[Point]:
+) -> tuple[str, list[Point]]:
     """Score ``models`` on ``split`` under each attack, and untouched; writes attack.json and attack.png to ``output``.
 
-    attackers: those of one attack stand together; font: font file that the attack ``font`` draws with. Raises
-    UsageError for bad input, before anything is computed.
+    attackers: those of one attack stand together; font: font file that the attack ``font`` draws with. Returns the
+    task's metric and the points. Raises UsageError for bad input, before anything is computed.
     """
-    task = find_task(task_name)
     if (output / RESULTS).exists():
         raise UsageError(f"{output}: holds a sweep already; name another folder with --output")
     if font is None and any(attacker.kind.target is Target.RENDERER for attacker in attackers):
         raise UsageError("attack font needs a font that the models were not trained with; name its file with --font")
-    examples = task.read(splits.require(sources(task, data), split))
-    attacked = [_attack(examples, attacker, split, part) for attacker in attackers]
+    loaded = {name: model_and_examples(task_name, name, data, split) for name in models}
+    metric = loaded[models[0]][0].task.metric
     points: list[Point] = []
-    for name in models:
-        model = load_finetuned(task_name, name)
+    for name, (model, examples) in loaded.items():
+        attacked = [_attack(examples, attacker, split, part) for attacker in attackers]
         other = _with_font(model, name, font)
         _, clean = model.run(examples, batch_size)
         before = None
@@ -94,9 +91,9 @@ def sweep(
     record = {
         "pixlm": pixlm.__version__,
         "task": task_name,
-        "metric": task.metric,
+        "metric": metric,
         "split": split,
-        "examples": len(examples),
+        "examples": len(loaded[models[0]][1]),
         "part": part,
         "font": font,
         "seed": attackers[0].seed,
@@ -104,8 +101,8 @@ def sweep(
         "points": [asdict(point) for point in points],
     }
     files.write_json(output / RESULTS, record)
-    draw_curves(points, task.metric, f"{task_name}, {split}", output / CURVES)
-    return points
+    draw_curves(points, metric, f"{task_name}, {split}", output / CURVES)
+    return metric, points
 
 
 def _attack(examples: Sequence[Any], attacker: Attacker, split: str, part: Part) -> tuple[list[Any], float]:

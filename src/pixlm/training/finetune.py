@@ -173,15 +173,8 @@ def evaluate_model(
     """
     if output is not None:
         _refuse_run_folder(output)
-    found = load_finetuned(task_name, model_name, options)
-    data_files = sources(found.task, data)
-    found = dataclasses.replace(found, task=found.task.settle(data_files))
+    found, examples = model_and_examples(task_name, model_name, data, split, options)
     task = found.task
-    problems = Problems(on_error=data.on_error)
-    examples = task.read(splits.require(data_files, split), problems=problems)
-    examples = check_labels((), examples, split, problems, found.labels)
-    if problems.summary():
-        print(f"data: {problems.summary()}")
     predictions, scores = found.run(examples, batch_size)
     results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
@@ -262,6 +255,21 @@ def load_finetuned(task_name: str, model_name: str, options: TaskOptions | None 
     cast(torch.nn.Module, model).to(hub.default_device())
     labels = task.label_names(hub.labels_of(model_config))
     return FinetunedModel(task, model, hub.load_encoder(model_name), labels)
+
+
+def model_and_examples(
+    task_name: str, model_name: str, data: DataConfig, split: str, options: TaskOptions | None = None
+) -> tuple[FinetunedModel, list[Any]]:
+    """A fine-tuned model and the examples of a split that it is to be scored on; tells of examples left out."""
+    found = load_finetuned(task_name, model_name, options)
+    data_files = sources(found.task, data)
+    found = dataclasses.replace(found, task=found.task.settle(data_files))
+    problems = Problems(on_error=data.on_error)
+    examples = found.task.read(splits.require(data_files, split), problems=problems)
+    examples = check_labels((), examples, split, problems, found.labels)
+    if problems.summary():
+        print(f"data: {problems.summary()}")
+    return found, list(examples)
 
 
 def _refuse_run_folder(folder: Path) -> None:
