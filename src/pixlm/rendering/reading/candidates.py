@@ -12,12 +12,22 @@ from pixlm.errors import UsageError
 from pixlm.rendering.line import Line
 from pixlm.rendering.strategies.cutters import Adaptive, GraphemeBigrams
 from pixlm.rendering.unicode import asks_for_no_font, general_category, grapheme_clusters, is_default_ignorable
-from pixlm.rendering.unicode.properties import BIDI_CLASS, SCRIPT
+from pixlm.rendering.unicode.properties import BIDI_CLASS, SCRIPT, in_ranges
 
 COMMON = ("Zyyy", "Zinh")
 
 _WORD = re.compile(r"\S+")
-_VIRAMAS = frozenset("\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca\u1039\u17d2")
+_INDIC = range(0x900, 0xE00, 0x80)  # blocks of the same plan
+VIRAMAS = frozenset(chr(block + 0x4D) for block in _INDIC)
+_RA = frozenset(chr(block + 0x30) for block in _INDIC)  # has other shapes above and below other consonants
+
+#: Marks that follow another mark in everyday spelling: candrabindu, anusvara and visarga of the Indic blocks, tones and
+#: other signs above vowels of Thai and Lao. Inclusive ranges.
+_SECOND_MARKS = (
+    *(end for block in _INDIC for end in (block + 1, block + 3)),
+    *(0xE47, 0xE4D, 0xEC8, 0xECD),
+)
+_HARAKAT = "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670"
 
 
 @dataclass
@@ -42,15 +52,31 @@ class Candidates:
         cells = (
             word[start:end] for word in self.words for start, end in cutter.cut(word, int(is_rtl(word)), _no_layout, 0)
         )
-        return list(dict.fromkeys(cells))
+        return list(dict.fromkeys((*cells, *self._conjuncts())))
+
+    def _conjuncts(self) -> Iterator[str]:
+        """Consonants of Indic scripts with the letter ra before or after."""
+        viramas = {SCRIPT[char]: char for char in self.characters if char in VIRAMAS}
+        letters: dict[str, list[str]] = {script: [] for script in viramas}
+        for cluster in self.clusters:
+            script = SCRIPT[cluster[0]]
+            if script in viramas and len(cluster) < 3 and cluster[-1] not in VIRAMAS:
+                letters[script].append(cluster)
+        for script, virama in viramas.items():
+            ra = next((char for char in self.characters if char in _RA and SCRIPT[char] == script), "")
+            bases = [cluster for cluster in letters[script] if len(cluster) == 1]
+            if ra:
+                yield from (ra + virama + cluster for cluster in letters[script])
+                after = [cluster for cluster in letters[script] if cluster[0] == ra]
+                yield from (base + virama + cluster for base in bases for cluster in after)
 
     @cached_property
     def scripts(self) -> frozenset[str]:
         return frozenset(SCRIPT[char] for char in self.characters)
 
 
-def from_corpus(texts: Iterable[str]) -> Candidates:
-    """Everything in some texts, which are read once."""
+def from_corpus(texts: Iterable[str], covered: Iterable[str]) -> Candidates:
+    """Everything in some texts, which are read once, and of ``covered`` what is ASCII or of their scripts."""
     words: Counter[str] = Counter()
     for text in texts:
         if not isinstance(text, str):
@@ -65,13 +91,11 @@ def from_corpus(texts: Iterable[str]) -> Candidates:
             clusters[word[start:end]] += count
     if not counts:
         raise UsageError("candidates hold no characters")
-    ordered = [word for word, _ in words.most_common()]
-    return Candidates(
-        [char for char, _ in counts.most_common() if is_drawn(char)],
-        [cluster for cluster, _ in clusters.most_common()],
-        ordered,
-        counts,
-    )
+    scripts = {SCRIPT[char] for char in counts} - {*COMMON, "Zzzz"}
+    others = [char for char in covered if (SCRIPT[char] in scripts or char.isascii()) and is_drawn(char)]
+    characters = dict.fromkeys([*(char for char, _ in counts.most_common() if is_drawn(char)), *others])
+    known = dict.fromkeys([*(cluster for cluster, _ in clusters.most_common()), *_clusters(list(characters))])
+    return Candidates([*characters], [*known], [word for word, _ in words.most_common()], counts)
 
 
 def from_characters(characters: Iterable[str]) -> Candidates:
@@ -92,16 +116,24 @@ def is_rtl(text: str) -> bool:
 
 
 def _clusters(characters: Sequence[str]) -> Iterator[str]:
+    """Characters, letters with a mark, and letters with a vowel sign or the like and a final mark or a tone."""
     marks: dict[str, list[str]] = {}
     for char in characters:
         if general_category(char).startswith("M") and SCRIPT[char] not in COMMON:
             marks.setdefault(SCRIPT[char], []).append(char)
+    if "Arab" in marks:
+        marks["Arab"] = [char for char in characters if char in _HARAKAT]  # vowel signs are of all scripts
+    seconds = {script: [char for char in some if in_ranges(char, _SECOND_MARKS)] for script, some in marks.items()}
     for char in characters:
         yield char
-        if general_category(char) == "Lo":
-            for mark in marks.get(SCRIPT[char], ()):
-                if len(grapheme_clusters(char + mark)) == 1:
-                    yield char + mark
+        script = SCRIPT[char]
+        if general_category(char) != "Lo" or char >= "\U00010000" or (script == "Arab" and char >= "\u08a0"):
+            continue
+        for mark in dict.fromkeys(marks.get(script, ())):
+            if len(grapheme_clusters(char + mark)) == 1:
+                yield char + mark
+                if mark not in seconds[script]:
+                    yield from (char + mark + second for second in seconds[script])
 
 
 def _no_layout(*_: object, **__: object) -> Line:

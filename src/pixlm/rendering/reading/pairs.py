@@ -4,8 +4,8 @@ The second unit begins where the first one ends. So the squared error of a pair 
 plus that of the second on the columns after it, which depends on the first by its advance only: one matrix product per
 advance, not one per pair. Advances are tried best first for each cell, as long as one can still win.
 
-Ink that reaches out of a unit's columns is left to a second look: the best few pairs are drawn as the renderer draws
-them and compared as a whole.
+Ink beside a unit's columns is not looked at. The caller draws the best few pairs as the renderer draws them, and
+compares them as a whole.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import numpy as np
 from pixlm.rendering.reading.units import UnitBank
 
 NONE = -1  # no second unit
-_KEPT = 8  # pairs kept for the second look
-_EACH = 3  # of them with the same advance of the first unit: its best this many, with as many second ones
 _ROWS = 512  # cells at a time
 
 
@@ -30,6 +28,7 @@ class PairSearch:
     Attributes:
         firsts, seconds, alone: units that may stand first, second, and without a second.
         shifts: pixels by which the second may be moved (kerning); the first of them is 0.
+        each, kept: how many first and second units are combined for each advance, and how many pairs are answered with.
     """
 
     firsts: UnitBank
@@ -37,13 +36,15 @@ class PairSearch:
     alone: UnitBank
     patch: int
     shifts: Sequence[int] = (0,)
+    each: int = 3
+    kept: int = 8
 
     def search(self, cells: np.ndarray, patches: int) -> tuple[np.ndarray, np.ndarray]:
         """The best pairs for cells, float32 [N, patches*P, P].
 
         Returns:
-            pairs int [N, K, 3] of (unit of ``firsts``, unit of ``seconds``, 0), or (unit of ``alone``, NONE, 0), and
-            their squared errors [N, K] (infinite where there are fewer than K), best first.
+            pairs int [N, K, 2] of (unit of ``firsts``, unit of ``seconds``) or (unit of ``alone``, NONE), and their
+            squared errors [N, K] (infinite where there are fewer than K), best first.
         """
         pairs, errors = [], []
         for start in range(0, len(cells), _ROWS):
@@ -52,7 +53,7 @@ class PairSearch:
             pairs.append(one.pairs)
             errors.append(one.errors)
         if not pairs:
-            return np.zeros((0, _KEPT, 2), np.int64), np.zeros((0, _KEPT))
+            return np.zeros((0, self.kept, 2), np.int64), np.zeros((0, self.kept))
         return np.concatenate(pairs), np.concatenate(errors)
 
 
@@ -64,8 +65,8 @@ class _Search:
         self.cells = cells
         squares = np.einsum("nwp,nwp->nw", cells, cells)
         self.energy = np.concatenate([np.zeros((len(cells), 1), np.float32), np.cumsum(squares, axis=1)], axis=1)
-        self.pairs = np.full((len(cells), _KEPT, 2), NONE, np.int64)
-        self.errors = np.full((len(cells), _KEPT), np.inf, np.float32)
+        self.pairs = np.full((len(cells), search.kept, 2), NONE, np.int64)
+        self.errors = np.full((len(cells), search.kept), np.inf, np.float32)
 
     def run(self) -> None:
         rows = np.arange(len(self.cells))
@@ -111,20 +112,22 @@ class _Search:
 
     def _best(self, bank: UnitBank, advance: int, rows: np.ndarray, x: int) -> tuple[np.ndarray, np.ndarray]:
         """The best units of one advance at column ``x``, best first, and their errors on its columns."""
-        indices, inks, norms = bank.groups[advance]
+        units, inks, norms, space = bank.groups[advance]
         end = min(x + advance, self.width)
         window = self.cells[rows, x:end].reshape(len(rows), -1)
         errors = norms - 2 * (window @ inks[:, : window.shape[1]].T)
-        count = min(_EACH, len(indices))
-        if count < len(indices):
+        count = min(self.search.each, len(units))
+        if count < len(units):
             some = np.argpartition(errors, count - 1, axis=1)[:, :count]
+            if space >= 0:  # in place of the worst: what reaches over from a neighbour looks like small signs
+                some[~(some == space).any(axis=1), -1] = space
         else:
             some = np.broadcast_to(np.arange(count), errors.shape)
         values = np.take_along_axis(errors, some, axis=1)
         order = np.argsort(values, axis=1, kind="stable")
         some, values = np.take_along_axis(some, order, axis=1), np.take_along_axis(values, order, axis=1)
         energy = self.energy[rows, end] - self.energy[rows, x]
-        return indices[some], np.maximum(values + energy[:, None], 0)
+        return units[some], np.maximum(values + energy[:, None], 0)
 
     def _offer(self, rows: np.ndarray, pairs: np.ndarray, errors: np.ndarray) -> None:
         """Keep what is better than what is kept."""
@@ -132,6 +135,6 @@ class _Search:
         rows, pairs, errors = rows[better], pairs[better], errors[better]
         errors = np.concatenate([self.errors[rows], errors], axis=1)
         pairs = np.concatenate([self.pairs[rows], pairs], axis=1)
-        order = np.argsort(errors, axis=1, kind="stable")[:, :_KEPT]
+        order = np.argsort(errors, axis=1, kind="stable")[:, : self.search.kept]
         self.errors[rows] = np.take_along_axis(errors, order, axis=1)
         self.pairs[rows] = np.take_along_axis(pairs, order[:, :, None], axis=1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from pixlm.rendering.reading.candidates import Candidates, is_rtl
-from pixlm.rendering.reading.context import resolve
+from pixlm.rendering.reading.context import Plausibility, resolve
 from pixlm.rendering.reading.order import base_level, logical_order, mirrored
 from pixlm.rendering.reading.pixels import segments
 from pixlm.rendering.reading.reading import CellReading, Reading
@@ -20,7 +21,9 @@ from pixlm.rendering.reading.units import Sketcher
 _EXACT = 1e-3  # squared error below which a picture is the one drawn; one grey level of one pixel is 1.5e-5
 _LONGEST = 64  # patches of a cell at most
 _NOISE_FLOOR = (1 / 255) ** 2
+_BLANK_COST = 10.0  # nats: white patches inside a text are rare
 _ALTERNATIVES = 4
+_TOGETHER = 24  # fits of each of two cells that are compared together
 _CACHE_SIZE = 100_000
 
 
@@ -31,18 +34,32 @@ class _Fit:
     error: float
     spelt: Spelt
 
+    def cost(self, plausibility: Plausibility, noise: float) -> float:
+        """Nats: how unlikely the pixels are given the cell, and the cell itself."""
+        return self.error / (2 * noise) + self.prior(plausibility)
+
+    def prior(self, plausibility: Plausibility) -> float:
+        return plausibility.of_units(self.spelt.texts) if self.spelt.texts else _BLANK_COST
+
 
 @dataclass(frozen=True)
 class _Found:
-    """The cell at ``start``, its fits best first, and the ink on its patches (squared)."""
+    """A cell at ``start`` and what fits there, best first; ``energy``: the square of its ink."""
 
     start: int
     patches: int
+    pixels: int
     fits: tuple[_Fit, ...]
     energy: float
 
+    def ranked(self, plausibility: Plausibility, noise: float) -> _Found:
+        """The same with the fits in order of their cost."""
+        if len(self.fits) == 1:
+            return self
+        return replace(self, fits=tuple(sorted(self.fits, key=lambda fit: fit.cost(plausibility, noise))))
 
-_BLANK = Spelt((), None)
+
+_BLANK = Spelt((), np.zeros((0, 1), np.float32))
 
 
 class Reader:
@@ -63,7 +80,9 @@ class Reader:
         search = self._spelling.search
         widest = [max(bank.groups, default=0) for bank in (search.firsts, search.seconds, search.alone)]
         self._longest = min(max(-(-max(widest[0] + widest[1], widest[2]) // self._patch), 1), _LONGEST)
-        self._known: dict[bytes, tuple[_Fit, ...]] = {}
+        # Cells that were met, by their pixels: exact ones, and a few of the others.
+        self._exact: dict[bytes, tuple[_Fit, ...]] = {}
+        self._others: dict[bytes, tuple[_Fit, ...]] = {}
 
     def ambiguous(self) -> list[tuple[str, ...]]:
         """The characters, clusters or words that cannot be told apart: they are drawn with the same pixels."""
@@ -91,96 +110,145 @@ class Reader:
         for (index, (start, _)), line in zip(lines, found, strict=True):
             begins = word_starts[index]
             begins = None if begins is None else [begin - start for begin in begins]
-            text, read = self._line(line, start, begins, rtl, is_split_into_words)
+            text, read = self._line(*line, start, begins, rtl, is_split_into_words)
             texts[index].append(text)
             cells[index] += read
         return [Reading(tuple(text or [""]), tuple(read)) for text, read in zip(texts, cells, strict=True)]
 
     # ---- pictures to cells
 
-    def _cells(self, lines: Sequence[np.ndarray]) -> list[list[_Found]]:
-        """The cells of lines of ink, uint8 [W, P]: those whose errors add up to the least."""
-        fits: dict[tuple[int, int, int], tuple[_Fit, ...]] = {}
+    def _cells(self, lines: Sequence[np.ndarray]) -> list[tuple[list[_Found], Plausibility]]:
+        """The cells of lines of ink, uint8 [W, P], and what is plausible on each line."""
+        fits: list[list[_Found]] = [[] for _ in lines]
         lengths = [len(line) // self._patch for line in lines]
+        energies = [
+            np.append(0, np.cumsum(np.square(line.reshape(length, -1) / 255).sum(axis=1)))
+            for line, length in zip(lines, lengths, strict=True)
+        ]
         places = [(line, start) for line, length in enumerate(lengths) for start in range(length)]
+        # Exact cells: (line, start) -> their ends. The end of a line is as good as one.
+        exact: dict[tuple[int, int], list[int]] = {(line, length): [length] for line, length in enumerate(lengths)}
         for patches in range(1, self._longest + 1):
             places = [(line, start) for line, start in places if start + patches <= lengths[line]]
             if not places:
                 break
-            for place, found in zip(places, self._fits(lines, places, patches), strict=True):
-                fits[(*place, patches)] = found
-            # A cell may be longer than the best one found so far, unless that is exactly what was drawn.
-            places = [place for place in places if not self._settled(fits.get((*place, patches)))]
-        return [self._path(index, line, fits) for index, line in enumerate(lines)]
+            for (line, start), some in zip(places, self._fits(lines, places, patches), strict=True):
+                if not some:
+                    continue
+                energy = float(energies[line][start + patches] - energies[line][start])
+                fits[line].append(_Found(start, patches, patches * self._patch**2, some, energy))
+                if some[0].error < _EXACT and some[0].spelt is not _BLANK:
+                    exact.setdefault((line, start), []).append(start + patches)
+            # Longer cells are looked for but where one is exactly what was drawn, and what follows it is, too: the
+            # left part of a cell may look like a whole one.
+            places = [place for place in places if not any((place[0], end) in exact for end in exact.get(place, ()))]
+        return [self._choose(some, line) for some, line in zip(fits, lines, strict=True)]
+
+    def _choose(self, found: list[_Found], line: np.ndarray) -> tuple[list[_Found], Plausibility]:
+        """The cells that cover a line best, twice: what is read first says what is plausible."""
+        plausibility = Plausibility(self.candidates.counts)
+        noise = _NOISE_FLOOR
+        path: list[_Found] = []
+        length = len(line) // self._patch
+        for _ in range(2):
+            ranked = [cell.ranked(plausibility, noise) for cell in found]
+            path = _best_path(ranked, length, plausibility, noise)
+            path = self._with_neighbours(path, line, plausibility, noise)
+            plausibility = Plausibility(
+                self.candidates.counts, [texts for cell in path for texts in cell.fits[0].spelt.texts]
+            )
+            noise = self._noise(path)
+        return path, plausibility
+
+    def _with_neighbours(
+        self, path: list[_Found], line: np.ndarray, plausibility: Plausibility, noise: float
+    ) -> list[_Found]:
+        """The path where cells whose ink reaches onto one another are compared together."""
+        path = list(path)
+        for place in range(len(path) - 1):
+            one, two = path[place], path[place + 1]
+            if not (any(f.spelt.reaches_right for f in one.fits) or any(f.spelt.reaches_left for f in two.fits)):
+                continue
+            one, two = replace(one, fits=one.fits[:_TOGETHER]), replace(two, fits=two.fits[:_TOGETHER])
+            ink = line[one.start * self._patch : (two.start + two.patches) * self._patch].astype(np.float32) / 255
+            border = one.patches * self._patch
+            lefts = [_on(fit.spelt, 0, ink, self._patch) for fit in one.fits]
+            rights = [_on(fit.spelt, border, ink, self._patch) for fit in two.fits]
+            together = np.stack(lefts)[:, None], np.stack(rights)[None]
+            errors = np.square(ink - (together[0] + together[1] - together[0] * together[1])).sum(axis=(2, 3))
+            costs = errors / (2 * noise)
+            costs += np.array([fit.prior(plausibility) for fit in one.fits])[:, None]
+            costs += np.array([fit.prior(plausibility) for fit in two.fits])
+            chosen = np.unravel_index(int(costs.argmin()), costs.shape)
+            left, right = lefts[chosen[0]], rights[chosen[1]]
+            path[place] = self._against(one, lefts, right, ink, slice(0, border), plausibility, noise)
+            path[place + 1] = self._against(two, rights, left, ink, slice(border, None), plausibility, noise)
+        return path
 
     @staticmethod
-    def _settled(found: tuple[_Fit, ...] | None) -> bool:
-        return bool(found) and found is not None and found[0].error < _EXACT and found[0].spelt is not _BLANK
+    def _against(
+        cell: _Found,
+        drawn: list[np.ndarray],
+        beside: np.ndarray,
+        ink: np.ndarray,
+        columns: slice,
+        plausibility: Plausibility,
+        noise: float,
+    ) -> _Found:
+        """A cell with the errors of its fits beside a neighbour."""
+        fits = [
+            replace(fit, error=float(np.square(ink - (own + beside - own * beside))[columns].sum()))
+            for fit, own in zip(cell.fits, drawn, strict=True)
+        ]
+        return replace(cell, fits=tuple(fits)).ranked(plausibility, noise)
 
     def _fits(
         self, lines: Sequence[np.ndarray], places: Sequence[tuple[int, int]], patches: int
     ) -> list[tuple[_Fit, ...]]:
         """What fits on ``patches`` patches from each place on, best first."""
         patch = self._patch
-        windows = [lines[line][start * patch : (start + patches) * patch] for line, start in places]
-        keys = [window.tobytes() for window in windows]
-        fresh = {key: window for key, window in zip(keys, windows, strict=True) if key not in self._known}
+        keys = [lines[line][start * patch : (start + patches) * patch].tobytes() for line, start in places]
+        fresh = list(dict.fromkeys(key for key in keys if key not in self._exact and key not in self._others))
         found: dict[bytes, tuple[_Fit, ...]] = {}
         if fresh:
-            cells = np.stack(list(fresh.values())).astype(np.float32) / 255
+            pixels = np.frombuffer(b"".join(fresh), np.uint8).reshape(len(fresh), patches * patch, patch)
+            cells = pixels.astype(np.float32) / 255
             pairs, errors = self._spelling.search.search(cells, patches)
             for key, cell, some, error in zip(fresh, cells, pairs.tolist(), errors.tolist(), strict=True):
-                fits = found[key] = self._compare(cell, some, error, patches)
-                if fits and fits[0].error < _EXACT:
-                    if len(self._known) >= _CACHE_SIZE:
-                        self._known.clear()
-                    self._known[key] = fits
-        return [found[key] if key in found else self._known[key] for key in keys]
+                found[key] = self._compare(cell, some, error, patches)
+        result = [found.get(key) or self._exact.get(key) or self._others.get(key) or () for key in keys]
+        for key, fits in found.items():
+            exact = bool(fits) and fits[0].error < _EXACT
+            _remember(self._exact if exact else self._others, key, fits, _CACHE_SIZE if exact else _CACHE_SIZE // 8)
+        return result
 
-    def _compare(
-        self, cell: np.ndarray, pairs: list[list[int]], errors: list[float], patches: int
-    ) -> tuple[_Fit, ...]:
+    def _compare(self, cell: np.ndarray, pairs: list[list[int]], errors: list[float], patches: int) -> tuple[_Fit, ...]:
         fits: list[_Fit] = []
         if patches == 1:
             fits.append(_Fit(float(np.square(cell).sum()), _BLANK))
-        seen: set[bytes] = set()
         for (first, second), error in zip(pairs, errors, strict=True):
-            if error > 1.5 * errors[0] + 4:  # ink that overlaps makes a difference, but not such a one
+            if not error <= 1.5 * errors[0] + 4:  # ink that overlaps makes a difference, but not such a one
                 break
             spelt = self._spelling.spell(first, second, patches)
-            if spelt.ink is None or (key := spelt.ink.tobytes()) in seen:
-                continue
-            seen.add(key)
-            fits.append(_Fit(float(np.square(cell - spelt.ink).sum()), spelt))
-        return tuple(sorted(fits, key=lambda fit: fit.error)[:_ALTERNATIVES])
+            if len(spelt.drawn):
+                fits.append(_Fit(float(np.square(cell - spelt.ink).sum()), spelt))
+        return tuple(sorted(fits, key=lambda fit: fit.error))
 
-    def _path(
-        self, index: int, line: np.ndarray, fits: dict[tuple[int, int, int], tuple[_Fit, ...]]
-    ) -> list[_Found]:
-        """The cells that cover a line with the least error."""
-        length = len(line) // self._patch
-        cost = [0.0] + [np.inf] * length
-        back = [0] * (length + 1)
-        for start in range(length):
-            for patches in range(1, min(self._longest, length - start) + 1):
-                found = fits.get((index, start, patches))
-                if found and cost[start] + found[0].error < cost[start + patches]:
-                    cost[start + patches] = cost[start] + found[0].error
-                    back[start + patches] = patches
-        cells = []
-        end = length
-        while end > 0:
-            start = end - back[end]
-            ink = line[start * self._patch : end * self._patch] / 255
-            cells.append(_Found(start, end - start, fits[index, start, end - start], float(np.square(ink).sum())))
-            end = start
-        return cells[::-1]
+    @staticmethod
+    def _noise(path: Sequence[_Found]) -> float:
+        """Variance of the noise on a line: that of a cell in the middle of all."""
+        return (
+            max(float(np.median([cell.fits[0].error / cell.pixels for cell in path])), _NOISE_FLOOR)
+            if path
+            else _NOISE_FLOOR
+        )
 
     # ---- cells to text
 
     def _line(
         self,
         found: list[_Found],
+        plausibility: Plausibility,
         shift: int,
         word_starts: list[int] | None,
         rtl: bool | None,
@@ -194,16 +262,23 @@ class Reader:
         order, levels = self._order(seen, base, word_of if is_split_into_words else None)
         pieces = [self._pieces(cell.fits[0].spelt, level) for cell, level in zip(found, levels, strict=True)]
         choices = [texts for index in order for texts in pieces[index]]
-        shares = iter(resolve(choices, self.candidates.counts))
+        shares = iter(resolve(choices, plausibility))
         share_of = {index: [next(shares) for _ in pieces[index]] for index in order}
-        noise = max(float(np.median([self._residual(cell) for cell in found])), _NOISE_FLOOR) if found else 0.0
+        noise = self._noise(found)
         readings = [
-            self._reading(cell, shift, levels[index], share_of[index], noise) for index, cell in enumerate(found)
+            self._reading(cell, shift, levels[index], share_of[index], plausibility, noise)
+            for index, cell in enumerate(found)
         ]
         text = ""
         for place, index in enumerate(order):
-            text += readings[index].text
-            if place + 1 < len(order) and self._space_after(index, order[place + 1], found, readings, word_of, word_starts):
+            part = readings[index].text
+            following = order[place + 1] if place + 1 < len(order) else None
+            if self._strategy == "mono" and following is not None and len(pieces[following]) == 1:
+                part = part.rstrip(" ")  # the half before a wide character is white whether or not a space is there
+            text += part
+            if place + 1 < len(order) and self._space_after(
+                index, order[place + 1], found, readings, word_of, word_starts
+            ):
                 text += " "
         return text.strip(), readings
 
@@ -233,33 +308,34 @@ class Reader:
         return [*turned] if self._turns_lines else [tuple(map(mirrored, texts)) for texts in turned]
 
     def _reading(
-        self, cell: _Found, shift: int, level: int, shares: list[dict[str, float]], noise: float
+        self,
+        cell: _Found,
+        shift: int,
+        level: int,
+        shares: list[dict[str, float]],
+        plausibility: Plausibility,
+        noise: float,
     ) -> CellReading:
         best = cell.fits[0]
         span = shift + cell.start, shift + cell.start + cell.patches
-        pixels = cell.patches * self._patch**2
-        # White noise: the errors of two pictures differ by much more than its variance if one of them is right.
-        variance = max(noise, best.error / pixels)
-        weights = [float(np.exp((best.error - fit.error) / (2 * variance))) for fit in cell.fits]
-        excess = max(best.error - 1.5 * noise * pixels, 0.0)
-        fit = max(1 - excess / max(cell.energy, 1e-6), 0.0) / sum(weights)
+        # What no candidate fits is not read with confidence, however much better than others one is.
+        excess = max(best.error - 1.5 * noise * cell.pixels, 0.0)
+        explained = max(1 - excess / max(cell.energy, _NOISE_FLOOR), 0.0)
+        noise = max(noise, best.error / cell.pixels)
+        costs = [fit.cost(plausibility, noise) for fit in cell.fits]
+        weights = [math.exp(min(costs[0] - cost, 0.0)) for cost in costs]
+        fit = explained / sum(weights)
         scored: dict[str, float] = {}
         for texts in product(*(sorted(share, key=share.__getitem__, reverse=True)[:2] for share in shares)):
-            value = 1.0
-            for share, text in zip(shares, texts, strict=True):
-                value *= share[text]
-            scored["".join(texts)] = fit * value
-        text = max(scored, key=scored.__getitem__) if scored else ""
+            scored["".join(texts)] = fit * math.prod(share[text] for share, text in zip(shares, texts, strict=True))
+        text = max(scored, key=scored.__getitem__)
         for other, weight in zip(cell.fits[1:], weights[1:], strict=True):
-            name = "".join(texts[0] for texts in self._pieces(other.spelt, level))
+            name = "".join(min(texts, key=plausibility.of) for texts in self._pieces(other.spelt, level))
             scored[name] = scored.get(name, 0.0) + fit * weight
-        confidence = scored.pop(text, fit)
+        confidence = scored.pop(text)
         ranked = sorted(scored.items(), key=lambda item: -item[1])
         others = tuple((name, value) for name, value in ranked[:_ALTERNATIVES] if value > 1e-4)
         return CellReading(span, text, min(confidence, 1.0), others)
-
-    def _residual(self, cell: _Found) -> float:
-        return cell.fits[0].error / (cell.patches * self._patch**2)
 
     def _space_after(
         self,
@@ -271,13 +347,45 @@ class Reader:
         word_starts: list[int] | None,
     ) -> bool:
         """Whether a word ends with a cell. Where cells are cut by twos, a cell of one ends a word, one of two may."""
-        if word_starts:
-            return word_of[index] != word_of[following]
         if self._strategy == "mono":
             return False
+        if word_starts:
+            return word_of[index] != word_of[following]
         if self._strategy == "words":
             return True
         text = readings[index].text
         if self._strategy == "adaptive":
             return is_rtl(text)
         return len(found[index].fits[0].spelt.texts) == 1
+
+
+def _best_path(found: Sequence[_Found], length: int, plausibility: Plausibility, noise: float) -> list[_Found]:
+    """The cells that cover ``length`` patches at the least cost."""
+    cost = [0.0] + [math.inf] * length
+    back: list[_Found | None] = [None] * (length + 1)
+    for cell in sorted(found, key=lambda cell: cell.start):
+        end, total = cell.start + cell.patches, cost[cell.start] + cell.fits[0].cost(plausibility, noise)
+        if total < cost[end]:
+            cost[end], back[end] = total, cell
+    path = []
+    while length > 0 and (cell := back[length]) is not None:
+        path.append(cell)
+        length = cell.start
+    return path[::-1]
+
+
+def _remember(cache: dict[bytes, tuple[_Fit, ...]], key: bytes, fits: tuple[_Fit, ...], size: int) -> None:
+    if len(cache) >= size:
+        cache.clear()
+    cache[key] = fits
+
+
+def _on(spelt: Spelt, x: int, like: np.ndarray, patch: int) -> np.ndarray:
+    """A cell drawn at column ``x``, with what reaches beyond it: float32 [W, P] as ``like``."""
+    drawn = np.zeros_like(like)
+    start = x - patch
+    if len(spelt.drawn):
+        hidden = max(-start, 0)
+        part = spelt.drawn[hidden:][: len(like) - start - hidden]
+        drawn[start + hidden : start + hidden + len(part)] = part
+    return drawn

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pixlm.rendering.line import Line
-from pixlm.rendering.reading.candidates import Candidates, is_rtl
+from pixlm.rendering.reading.candidates import VIRAMAS, Candidates, is_rtl
 from pixlm.rendering.reading.pairs import NONE, PairSearch
 from pixlm.rendering.reading.units import Sketcher, UnitBank, make_bank
 from pixlm.rendering.strategies.cutters import is_wide
@@ -28,10 +29,24 @@ Drafts = Iterator[tuple[str, Line, int, int]]
 @dataclass(frozen=True)
 class Spelt:
     """A cell as it may have been drawn: the texts that each of its pictures may stand for, in visual order, and its
-    ink [patches*P, P]; None if the units do not make a cell of this many patches."""
+    ink [patches*P, P]. ``drawn``: the same with a patch on either side, onto which ink may reach; empty if the units do
+    not make a cell of this many patches."""
 
     texts: tuple[tuple[str, ...], ...]
-    ink: np.ndarray | None
+    drawn: np.ndarray
+
+    @cached_property
+    def ink(self) -> np.ndarray:
+        patch = self.drawn.shape[1]
+        return self.drawn[patch:-patch]
+
+    @cached_property
+    def reaches_left(self) -> bool:
+        return bool(self.drawn[: self.drawn.shape[1]].any())
+
+    @cached_property
+    def reaches_right(self) -> bool:
+        return bool(self.drawn[-self.drawn.shape[1] :].any())
 
 
 class Spelling:
@@ -54,10 +69,10 @@ class Spelling:
         patch = self.sketcher.patch
         if second == NONE:
             unit = self.search.alone.units[first]
-            return Spelt((unit.texts,), self.sketcher.draw([(unit.line, unit.left)], patches * patch))
+            return Spelt((unit.texts,), self.sketcher.draw([(unit.line, unit.left)], patches * patch, patch))
         one, two = self.search.firsts.units[first], self.search.seconds.units[second]
         lines = [(one.line, one.left), (two.line, one.advance + two.left)]
-        return Spelt((one.texts, two.texts), self.sketcher.draw(lines, patches * patch))
+        return Spelt((one.texts, two.texts), self.sketcher.draw(lines, patches * patch, patch))
 
 
 class _ShapedSpelling(Spelling):
@@ -73,8 +88,8 @@ class _ShapedSpelling(Spelling):
         texts = (one, *self.search.firsts.units[first].texts), (two, *self.search.seconds.units[second].texts)
         texts = tuple(tuple(dict.fromkeys(some)) for some in texts)
         if -(-line.width // patch) != patches:
-            return Spelt(texts, None)
-        return Spelt(texts, self.sketcher.draw([(line, 0)], patches * patch))
+            return Spelt(texts, np.zeros((0, patch), np.float32))
+        return Spelt(texts, self.sketcher.draw([(line, 0)], patches * patch, patch))
 
 
 def make_spelling(strategy: str, sketcher: Sketcher, candidates: Candidates) -> Spelling:
@@ -86,9 +101,10 @@ def make_spelling(strategy: str, sketcher: Sketcher, candidates: Candidates) -> 
     if strategy == "mono":
         narrow, wide = _on_grid(sketcher, candidates.clusters)
         bank = make_bank(sketcher, narrow)
-        return Spelling(sketcher, PairSearch(bank, bank, make_bank(sketcher, [*narrow, *wide]), patch))
+        # Letters may be wider than their half, so that the nearest one of a half is often not the right one.
+        return Spelling(sketcher, PairSearch(bank, bank, make_bank(sketcher, wide), patch, each=8, kept=48))
     if strategy == "words":
-        empty = UnitBank([])
+        empty = UnitBank()
         return Spelling(sketcher, PairSearch(empty, empty, make_bank(sketcher, _words(sketcher, candidates)), patch))
     firsts = make_bank(sketcher, _forms(sketcher, candidates.clusters, first=True))
     seconds = make_bank(sketcher, _forms(sketcher, candidates.clusters, first=False))
@@ -108,6 +124,8 @@ def _forms(sketcher: Sketcher, clusters: Iterable[str], *, first: bool) -> Draft
     for text in clusters:
         rtl = is_rtl(text)
         yield text, (line := sketcher.line(text, int(rtl))), 0, line.width
+        if first and text[-1] in VIRAMAS:  # a half form
+            yield text, (line := sketcher.line(text + _JOINER)), 0, line.width
         if _JOINING & set(map(SCRIPT.__getitem__, text)):
             joined = _JOINER + text if first == rtl else text + _JOINER
             yield text, (line := sketcher.line(joined, int(rtl))), 0, line.width
@@ -144,10 +162,4 @@ def _words(sketcher: Sketcher, candidates: Candidates) -> Drafts:
 
 def _alike(ones: tuple[str, ...], twos: tuple[str, ...]) -> tuple[str, str]:
     """Texts of one script, if there are such: others would not be shaped together."""
-    return next(
-        ((one, two) for one in ones for two in twos if SCRIPT[one[0]] == SCRIPT[two[0]]), (ones[0], twos[0])
-    )
-
-
-
-
+    return next(((one, two) for one in ones for two in twos if SCRIPT[one[0]] == SCRIPT[two[0]]), (ones[0], twos[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,41 +44,44 @@ class Unit:
     left: int = 0
 
 
+class Group(NamedTuple):
+    """The units of a bank that are ``w`` pixels wide: indices into the bank [G], their ink on their own columns float32
+    [G, w*P], and its squared norms [G]. ``space``: place of the space in the group, -1 if it is not in it."""
+
+    units: np.ndarray
+    ink: np.ndarray
+    norms: np.ndarray
+    space: int
+
+
 @dataclass
 class UnitBank:
-    """Units with the same part in a cell, as matrices, grouped by their advance.
+    """Units with the same part in a cell. ``groups``: by advance."""
 
-    ``groups[w]``: indices of the units that are ``w`` pixels wide, their ink float32 [G, w*P], and its squared norms.
-    """
-
-    units: list[Unit]
-    groups: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+    units: list[Unit] = field(default_factory=list)
+    groups: dict[int, Group] = field(default_factory=dict)
 
 
 def make_bank(sketcher: Sketcher, drafts: Iterable[tuple[str, Line, int, int]]) -> UnitBank:
     """A bank of (text, line, left, advance); what draws nothing is left out unless it is a space."""
-    looks: dict[tuple[int, bytes], list[str]] = {}
-    first: dict[tuple[int, bytes], tuple[Line, int]] = {}
+    patch = sketcher.patch
+    looks: dict[tuple[int, bytes], tuple[list[str], Line, int]] = {}
     for text, line, left, advance in drafts:
         if advance <= 0 or line.missing:
             continue
-        # The margin tells units apart that differ beyond their advance only.
-        ink = sketcher.draw([(line, left)], advance, sketcher.patch)
-        if not ink.any() and text != " ":
-            continue
-        key = advance, np.rint(ink * 255).astype(np.uint8).tobytes()
-        looks.setdefault(key, []).append(text)
-        first.setdefault(key, (line, left))
-    units: list[Unit] = []
-    members: dict[int, list[tuple[int, np.ndarray]]] = {}
-    for (advance, pixels), texts in looks.items():
-        line, left = first[advance, pixels]
-        ink = np.frombuffer(pixels, np.uint8).reshape(-1, sketcher.patch)[sketcher.patch : sketcher.patch + advance]
-        members.setdefault(advance, []).append((len(units), ink.reshape(-1)))
-        units.append(Unit(tuple(dict.fromkeys(texts)), advance, line, left))
-    bank = UnitBank(units)
-    for advance in sorted(members):
-        indices, inks = zip(*members[advance], strict=True)
-        matrix = np.stack(inks).astype(np.float32) / 255
-        bank.groups[advance] = np.array(indices), matrix, np.einsum("ij,ij->i", matrix, matrix)
+        ink = np.rint(sketcher.draw([(line, left)], advance, patch) * 255).astype(np.uint8)
+        if ink.any() or text == " ":
+            looks.setdefault((advance, ink.tobytes()), ([], line, left))[0].append(text)
+    bank = UnitBank()
+    members: dict[int, tuple[list[int], list[np.ndarray]]] = {}
+    for (advance, pixels), (texts, line, left) in looks.items():
+        units, inks = members.setdefault(advance, ([], []))
+        units.append(len(bank.units))
+        # Units that differ in the margin only are two, but the margin is not compared.
+        inks.append(np.frombuffer(pixels, np.uint8).reshape(-1, patch)[patch : patch + advance].reshape(-1))
+        bank.units.append(Unit(tuple(dict.fromkeys(texts)), advance, line, left))
+    for advance, (units, inks) in sorted(members.items()):
+        ink = np.stack(inks).astype(np.float32) / 255
+        space = next((place for place, unit in enumerate(units) if bank.units[unit].texts[0] == " "), -1)
+        bank.groups[advance] = Group(np.array(units), ink, np.einsum("ij,ij->i", ink, ink), space)
     return bank
