@@ -22,6 +22,7 @@ from pixlm.rendering.itemize import FontSet
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.page import Metrics, RenderedPage, check_format, draw_page
+from pixlm.rendering.reading import CandidatesLike, Readers, Reading
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
@@ -133,6 +134,7 @@ class TextRenderer:
         self._cell_painter = CellPainter(self._painter, self._cell_baseline)
         self._page_painter: Painter | None = None  # made when the first page is drawn
         self._lines: dict[tuple[str, int | None, bool], Line] = {}
+        self._readers: Readers | None = None  # made when something is first read
 
     # ---- what it was made with
 
@@ -361,6 +363,53 @@ class TextRenderer:
             self._report(missing)
         result.missing = missing
         return result
+
+    def read(
+        self,
+        pixel_values: Any,
+        *,
+        candidates: CandidatesLike = None,
+        scripts: Sequence[str] | None = None,
+        word_starts: Any = None,
+        rtl: bool | None = None,
+        is_split_into_words: bool = False,
+        blur: float | None = 0.0,
+    ) -> Reading | list[Reading]:
+        """Read text back from patches, drawn here or by a model: every cell by the nearest one that can be drawn.
+
+        Args:
+            pixel_values: uint8 or float (white is 1) [P, P*L], [P, P*L, 3] or [C, P, P*L]; a batch [B, C, P, P*L] or a
+                list; arrays or tensors; or what :meth:`render` or a call returned.
+            candidates: what may be read: a text, texts (a corpus, whose words are known then), or a range of code
+                points; None: characters of ``scripts``.
+            scripts: ISO 15924 tags; None finds out, which the strategy "words" cannot.
+            word_starts: the first patch of each word and the end, as :meth:`render` gives them; of several images a
+                list. Without, spaces are put where a cell's size tells of one ("words", "mono"; elsewhere after words
+                of an odd number of characters only).
+            rtl: direction of the line; None decides by what is read.
+            is_split_into_words: the image is of a list of words, whose order is that of the patches.
+            blur: standard deviation, in pixels, of the Gaussian that the picture went through (a model's pictures are
+                blurred); None tries several.
+
+        Returns:
+            a :class:`Reading`; of several images a list.
+
+        Raises:
+            UsageError: a shape that this renderer does not draw, or the strategy "continuous".
+        """
+        if self._readers is None:
+            self._readers = Readers(
+                self._backend, self._fonts, self.strategy, self.compat, self.pixels_per_patch, self.rgb
+            )
+        return self._readers.read(
+            pixel_values,
+            candidates=candidates,
+            scripts=scripts,
+            word_starts=word_starts,
+            rtl=rtl,
+            is_split_into_words=is_split_into_words,
+            blur=blur,
+        )
 
     def text_width(self, text: str) -> int:
         """Advance width of a text on one line in pixels. Nothing is drawn, and missing characters are not reported."""

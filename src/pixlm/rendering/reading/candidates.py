@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ from pixlm.rendering.unicode import asks_for_no_font, general_category, grapheme
 from pixlm.rendering.unicode.properties import BIDI_CLASS, SCRIPT, in_ranges
 
 COMMON = ("Zyyy", "Zinh")
+#: Inclusive ranges of punctuation, currencies, arrows, mathematical operators, pictures, CJK signs and emoji.
+_EVERYDAY = (
+    *(0x0, 0x1CCF, 0x2000, 0x206F, 0x20A0, 0x22FF, 0x2460, 0x27BF, 0x3000, 0x32FF, 0xFE30, 0xFFEF),
+    *(0x1F300, 0x1F6FF, 0x1F900, 0x1F9FF),
+)
 
 _WORD = re.compile(r"\S+")
 _INDIC = range(0x900, 0xE00, 0x80)  # blocks of the same plan
@@ -76,7 +82,7 @@ class Candidates:
 
 
 def from_corpus(texts: Iterable[str], covered: Iterable[str]) -> Candidates:
-    """Everything in some texts, which are read once, and of ``covered`` what is ASCII or of their scripts."""
+    """Everything in some texts, which are read once, and what of ``covered`` is of their scripts."""
     words: Counter[str] = Counter()
     for text in texts:
         if not isinstance(text, str):
@@ -92,10 +98,21 @@ def from_corpus(texts: Iterable[str], covered: Iterable[str]) -> Candidates:
     if not counts:
         raise UsageError("candidates hold no characters")
     scripts = {SCRIPT[char] for char in counts} - {*COMMON, "Zzzz"}
-    others = [char for char in covered if (SCRIPT[char] in scripts or char.isascii()) and is_drawn(char)]
+    others = [char for char in of_scripts(covered, scripts) if is_drawn(char)]
     characters = dict.fromkeys([*(char for char, _ in counts.most_common() if is_drawn(char)), *others])
     known = dict.fromkeys([*(cluster for cluster, _ in clusters.most_common()), *_clusters(list(characters))])
     return Candidates([*characters], [*known], [word for word, _ in words.most_common()], counts)
+
+
+def of_scripts(covered: Iterable[str], scripts: Iterable[str]) -> list[str]:
+    """Characters of some scripts, ASCII, and what of the signs of no script is in everyday use: neither mathematical
+    alphabets nor notations."""
+    wanted = frozenset(scripts) - {*COMMON}
+    return [
+        char
+        for char in covered
+        if SCRIPT[char] in wanted or char.isascii() or (SCRIPT[char] in COMMON and in_ranges(char, _EVERYDAY))
+    ]
 
 
 def from_characters(characters: Iterable[str]) -> Candidates:
@@ -109,6 +126,11 @@ def from_characters(characters: Iterable[str]) -> Candidates:
 def is_drawn(char: str) -> bool:
     """Whether a character shows: spaces, controls and joiners do not, nor do code points without a character."""
     return not (asks_for_no_font(char) or is_default_ignorable(char) or general_category(char) in ("Cn", "Co"))
+
+
+def is_compatibility(char: str) -> bool:
+    """Whether a character stands for others: ligatures, presentation forms, mathematical letters."""
+    return unicodedata.decomposition(char).startswith("<") or char in "\u05f0\u05f1\u05f2"
 
 
 def is_rtl(text: str) -> bool:

@@ -14,9 +14,15 @@ _MIRRORED = {one: other for a, b in zip(_PAIRS[::2], _PAIRS[1::2], strict=True) 
 
 
 def base_level(cells: Sequence[str]) -> int:
-    """0 or 1, by the characters that have a direction; a tie is left to right."""
-    classes = [BIDI_CLASS[char] for cell in cells for char in cell]
-    return int(sum(kind in "Ra" for kind in classes) > classes.count("L"))
+    """0 or 1. A line that begins on the left with a left-to-right character may be one; so may one that begins on the
+    right with a right-to-left one. Where both, or none, is so: by the number of characters."""
+    classes = [kind for cell in cells for char in cell if (kind := BIDI_CLASS[char]) in "LRa"]
+    if not classes:
+        return 0
+    may_be = classes[0] == "L", classes[-1] != "L"
+    if may_be[0] != may_be[1]:
+        return int(may_be[1])
+    return int(2 * classes.count("L") < len(classes))
 
 
 def logical_order(cells: Sequence[str], base: int) -> tuple[list[int], list[int]]:
@@ -39,7 +45,9 @@ def logical_order(cells: Sequence[str], base: int) -> tuple[list[int], list[int]
     for index in turned:
         end = start + len(cells[index])
         # An empty cell goes with what is before it.
-        of_cell.append(int(levels[start:end].min()) if end > start else (of_cell[-1] if of_cell else base))
+        # White space in a cell is none of its own.
+        inked = [int(levels[place]) for place in range(start, end) if text[place] != " "] or levels[start:end].tolist()
+        of_cell.append(min(inked) if inked else (of_cell[-1] if of_cell else base))
         start = end
     order = visual_order([level - base for level in of_cell])
     level_of = dict(zip(turned, of_cell, strict=True))

@@ -18,7 +18,6 @@ import numpy as np
 from pixlm.rendering.reading.units import UnitBank
 
 NONE = -1  # no second unit
-_ROWS = 512  # cells at a time
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,15 @@ class PairSearch:
             pairs int [N, K, 2] of (unit of ``firsts``, unit of ``seconds``) or (unit of ``alone``, NONE), and their
             squared errors [N, K] (infinite where there are fewer than K), best first.
         """
-        pairs, errors = [], []
-        for start in range(0, len(cells), _ROWS):
-            one = _Search(self, cells[start : start + _ROWS], patches)
-            one.run()
-            pairs.append(one.pairs)
-            errors.append(one.errors)
-        if not pairs:
-            return np.zeros((0, self.kept, 2), np.int64), np.zeros((0, self.kept))
-        return np.concatenate(pairs), np.concatenate(errors)
+        search = _Search(self, cells, patches)
+        search.run()
+        return search.pairs, search.errors
+
+    def has(self, patches: int) -> bool:
+        """Whether there can be cells of so many patches."""
+        alone = {-(-advance // self.patch) for advance in self.alone.groups}
+        longest = max(self.firsts.groups, default=0) + max(self.seconds.groups, default=0)
+        return patches in alone or patches * self.patch < longest + self.patch
 
 
 class _Search:

@@ -11,20 +11,27 @@ from itertools import product
 import numpy as np
 
 from pixlm.rendering.reading.candidates import Candidates, is_rtl
+from pixlm.rendering.reading.chain import read_chains
 from pixlm.rendering.reading.context import Plausibility, resolve
 from pixlm.rendering.reading.order import base_level, logical_order, mirrored
 from pixlm.rendering.reading.pixels import segments
 from pixlm.rendering.reading.reading import CellReading, Reading
-from pixlm.rendering.reading.spelling import Spelling, Spelt, make_spelling
+from pixlm.rendering.reading.spelling import Spelling, Spelt, WordSpelling, make_spelling
 from pixlm.rendering.reading.units import Sketcher
+from pixlm.rendering.strategies.cutters import is_wide
+from pixlm.rendering.unicode import grapheme_clusters
 
 _EXACT = 1e-3  # squared error below which a picture is the one drawn; one grey level of one pixel is 1.5e-5
 _LONGEST = 64  # patches of a cell at most
 _NOISE_FLOOR = (1 / 255) ** 2
+_MISFITS = 0.02  # share of cells
 _BLANK_COST = 10.0  # nats: white patches inside a text are rare
-_ALTERNATIVES = 4
+_ALTERNATIVES = 6
+_TOGETHER_WRONG = 16  # pixels that count as one where a picture differs in its shape
 _TOGETHER = 24  # fits of each of two cells that are compared together
 _CACHE_SIZE = 100_000
+_SHORT = 3  # patches of cells that are remembered if no candidate is exact
+_AT_ONCE = 512  # cells that are searched for at once
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,19 @@ class Reader:
         self._exact: dict[bytes, tuple[_Fit, ...]] = {}
         self._others: dict[bytes, tuple[_Fit, ...]] = {}
 
+    def explains(self, strips: Sequence[np.ndarray]) -> bool:
+        """Whether nearly all of some strips is exactly what can be drawn."""
+        cells = self._paths(strips)
+        return sum(cell.fits[0].error > _EXACT for cell in cells) <= _MISFITS * len(cells)
+
+    def misfit(self, strips: Sequence[np.ndarray]) -> float:
+        """Squared error of everything that is read."""
+        return sum(cell.fits[0].error for cell in self._paths(strips))
+
+    def _paths(self, strips: Sequence[np.ndarray]) -> list[_Found]:
+        lines = [line for strip in strips for _, line in self._lines(strip)]
+        return [cell for path, _, _ in self._cells(lines) for cell in path]
+
     def ambiguous(self) -> list[tuple[str, ...]]:
         """The characters, clusters or words that cannot be told apart: they are drawn with the same pixels."""
         search = self._spelling.search
@@ -98,16 +118,11 @@ class Reader:
         is_split_into_words: bool,
     ) -> list[Reading]:
         """Read strips of ink, float32 [W, P]."""
-        lines = [(index, part) for index, strip in enumerate(strips) for part in segments(strip, self._patch)]
-        # Rounded as pictures are, so that what was drawn here is met exactly.
-        cut = [
-            np.rint(strips[index][start * self._patch : end * self._patch] * 255).astype(np.uint8)
-            for index, (start, end) in lines
-        ]
-        found = self._cells(cut)
+        lines = [(index, *cut) for index, strip in enumerate(strips) for cut in self._lines(strip)]
+        found = self._cells([line for _, _, line in lines])
         texts: list[list[str]] = [[] for _ in strips]
         cells: list[list[CellReading]] = [[] for _ in strips]
-        for (index, (start, _)), line in zip(lines, found, strict=True):
+        for (index, start, _), line in zip(lines, found, strict=True):
             begins = word_starts[index]
             begins = None if begins is None else [begin - start for begin in begins]
             text, read = self._line(*line, start, begins, rtl, is_split_into_words)
@@ -115,9 +130,15 @@ class Reader:
             cells[index] += read
         return [Reading(tuple(text or [""]), tuple(read)) for text, read in zip(texts, cells, strict=True)]
 
+    def _lines(self, strip: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        """The texts of a strip, uint8 [W, P], each with its first patch. Rounded as pictures are, so that what was
+        drawn here is met exactly."""
+        pixels = np.rint(strip * 255).astype(np.uint8)
+        return [(start, pixels[start * self._patch : end * self._patch]) for start, end in segments(strip, self._patch)]
+
     # ---- pictures to cells
 
-    def _cells(self, lines: Sequence[np.ndarray]) -> list[tuple[list[_Found], Plausibility]]:
+    def _cells(self, lines: Sequence[np.ndarray]) -> list[tuple[list[_Found], Plausibility, float]]:
         """The cells of lines of ink, uint8 [W, P], and what is plausible on each line."""
         fits: list[list[_Found]] = [[] for _ in lines]
         lengths = [len(line) // self._patch for line in lines]
@@ -132,6 +153,8 @@ class Reader:
             places = [(line, start) for line, start in places if start + patches <= lengths[line]]
             if not places:
                 break
+            if not self._spelling.search.has(patches):
+                continue
             for (line, start), some in zip(places, self._fits(lines, places, patches), strict=True):
                 if not some:
                     continue
@@ -142,12 +165,29 @@ class Reader:
             # Longer cells are looked for but where one is exactly what was drawn, and what follows it is, too: the
             # left part of a cell may look like a whole one.
             places = [place for place in places if not any((place[0], end) in exact for end in exact.get(place, ()))]
+        if isinstance(self._spelling, WordSpelling):
+            for index, cut in enumerate(lines):
+                fits[index] += self._chains(cut, energies[index], self._spelling)
         return [self._choose(some, line) for some, line in zip(fits, lines, strict=True)]
 
-    def _choose(self, found: list[_Found], line: np.ndarray) -> tuple[list[_Found], Plausibility]:
+    def _chains(self, line: np.ndarray, energy: np.ndarray, spelling: WordSpelling) -> list[_Found]:
+        """The words of a line letter by letter."""
+        ink = line.astype(np.float32) / 255
+        found = []
+        directions = (False, True) if spelling.has_rtl else (False,)
+        for chain in (c for rtl in directions for c in read_chains(ink, spelling.letters, spelling.space, rtl)):
+            end = chain.start + chain.patches
+            spelt = spelling.chain(chain)
+            error = float(np.square(ink[chain.start * self._patch : end * self._patch] - spelt.ink).sum())
+            pixels = chain.patches * self._patch**2
+            fits = (_Fit(error, spelt),)
+            found.append(_Found(chain.start, chain.patches, pixels, fits, float(energy[end] - energy[chain.start])))
+        return found
+
+    def _choose(self, found: list[_Found], line: np.ndarray) -> tuple[list[_Found], Plausibility, float]:
         """The cells that cover a line best, twice: what is read first says what is plausible."""
         plausibility = Plausibility(self.candidates.counts)
-        noise = _NOISE_FLOOR
+        noise, white = _NOISE_FLOOR, _white_noise(line)
         path: list[_Found] = []
         length = len(line) // self._patch
         for _ in range(2):
@@ -157,8 +197,8 @@ class Reader:
             plausibility = Plausibility(
                 self.candidates.counts, [texts for cell in path for texts in cell.fits[0].spelt.texts]
             )
-            noise = self._noise(path)
-        return path, plausibility
+            noise = _tempered(path, white)
+        return path, plausibility, white
 
     def _with_neighbours(
         self, path: list[_Found], line: np.ndarray, plausibility: Plausibility, noise: float
@@ -210,16 +250,19 @@ class Reader:
         keys = [lines[line][start * patch : (start + patches) * patch].tobytes() for line, start in places]
         fresh = list(dict.fromkeys(key for key in keys if key not in self._exact and key not in self._others))
         found: dict[bytes, tuple[_Fit, ...]] = {}
-        if fresh:
-            pixels = np.frombuffer(b"".join(fresh), np.uint8).reshape(len(fresh), patches * patch, patch)
+        for begin in range(0, len(fresh), _AT_ONCE):
+            some_keys = fresh[begin : begin + _AT_ONCE]
+            pixels = np.frombuffer(b"".join(some_keys), np.uint8).reshape(-1, patches * patch, patch)
             cells = pixels.astype(np.float32) / 255
             pairs, errors = self._spelling.search.search(cells, patches)
-            for key, cell, some, error in zip(fresh, cells, pairs.tolist(), errors.tolist(), strict=True):
+            for key, cell, some, error in zip(some_keys, cells, pairs.tolist(), errors.tolist(), strict=True):
                 found[key] = self._compare(cell, some, error, patches)
         result = [found.get(key) or self._exact.get(key) or self._others.get(key) or () for key in keys]
         for key, fits in found.items():
-            exact = bool(fits) and fits[0].error < _EXACT
-            _remember(self._exact if exact else self._others, key, fits, _CACHE_SIZE if exact else _CACHE_SIZE // 8)
+            if fits and fits[0].error < _EXACT:
+                _remember(self._exact, key, fits, _CACHE_SIZE)
+            elif patches <= _SHORT:
+                _remember(self._others, key, fits, _CACHE_SIZE // 8)
         return result
 
     def _compare(self, cell: np.ndarray, pairs: list[list[int]], errors: list[float], patches: int) -> tuple[_Fit, ...]:
@@ -227,21 +270,13 @@ class Reader:
         if patches == 1:
             fits.append(_Fit(float(np.square(cell).sum()), _BLANK))
         for (first, second), error in zip(pairs, errors, strict=True):
-            if not error <= 1.5 * errors[0] + 4:  # ink that overlaps makes a difference, but not such a one
+            # Ink that overlaps makes a difference, but not such a one.
+            if error == math.inf or error > 1.5 * errors[0] + 4:
                 break
             spelt = self._spelling.spell(first, second, patches)
             if len(spelt.drawn):
                 fits.append(_Fit(float(np.square(cell - spelt.ink).sum()), spelt))
         return tuple(sorted(fits, key=lambda fit: fit.error))
-
-    @staticmethod
-    def _noise(path: Sequence[_Found]) -> float:
-        """Variance of the noise on a line: that of a cell in the middle of all."""
-        return (
-            max(float(np.median([cell.fits[0].error / cell.pixels for cell in path])), _NOISE_FLOOR)
-            if path
-            else _NOISE_FLOOR
-        )
 
     # ---- cells to text
 
@@ -249,6 +284,7 @@ class Reader:
         self,
         found: list[_Found],
         plausibility: Plausibility,
+        white: float,
         shift: int,
         word_starts: list[int] | None,
         rtl: bool | None,
@@ -259,14 +295,14 @@ class Reader:
         word_of = [0] * len(found)
         if word_starts:
             word_of = [max(bisect_right(word_starts[:-1], cell.start) - 1, 0) for cell in found]
-        order, levels = self._order(seen, base, word_of if is_split_into_words else None)
+        order, levels = self._order(seen, base, word_of, is_split_into_words)
         pieces = [self._pieces(cell.fits[0].spelt, level) for cell, level in zip(found, levels, strict=True)]
         choices = [texts for index in order for texts in pieces[index]]
         shares = iter(resolve(choices, plausibility))
         share_of = {index: [next(shares) for _ in pieces[index]] for index in order}
-        noise = self._noise(found)
+        noise = _tempered(found, white)
         readings = [
-            self._reading(cell, shift, levels[index], share_of[index], plausibility, noise)
+            self._reading(cell, shift, levels[index], share_of[index], plausibility, noise, white)
             for index, cell in enumerate(found)
         ]
         text = ""
@@ -276,27 +312,42 @@ class Reader:
             if self._strategy == "mono" and following is not None and len(pieces[following]) == 1:
                 part = part.rstrip(" ")  # the half before a wide character is white whether or not a space is there
             text += part
-            if place + 1 < len(order) and self._space_after(
-                index, order[place + 1], found, readings, word_of, word_starts
+            if following is not None and (
+                word_of[index] != word_of[following]
+                if word_starts and (self._strategy != "mono" or is_split_into_words)
+                else self._ends_word(part)
             ):
                 text += " "
         return text.strip(), readings
 
-    def _order(self, seen: list[str], base: int, word_of: list[int] | None) -> tuple[list[int], list[int]]:
+    def _order(
+        self, seen: list[str], base: int, word_of: list[int], is_split_into_words: bool
+    ) -> tuple[list[int], list[int]]:
         """Cells in logical order, and their levels. Words of a list are in order; only their cells are not."""
+        places = range(len(seen))
         if self._turns_lines:
-            levels = [base] * len(seen)
-            if word_of is None:
-                return list(range(len(seen)))[:: -1 if base else 1], levels
-            return sorted(range(len(seen)), key=lambda index: (word_of[index], -index if base else index)), levels
-        if word_of is None:
-            return logical_order(seen, base)
-        order: list[int] = []
-        levels = []
+            key = (
+                (lambda place: (word_of[place], -place * base))
+                if is_split_into_words
+                else (lambda place: -place * base)
+            )
+            return sorted(places, key=key), [base] * len(seen)
+        if not is_split_into_words:
+            # White space between words has a direction of its own.
+            spaced = [
+                (place, text)
+                for place in places
+                for text in ((" ", seen[place]) if place and word_of[place] != word_of[place - 1] else (seen[place],))
+            ]
+            order, levels = logical_order([text for _, text in spaced], base)
+            is_cell = [text != " " or seen[place] == " " for place, text in spaced]
+            kept = [spaced[index][0] for index in order if is_cell[index]]
+            return kept, [level for level, cell in zip(levels, is_cell, strict=True) if cell]
+        order, levels = [], []
         for word in sorted(set(word_of)):
-            members = [index for index, other in enumerate(word_of) if other == word]
-            inside, some = logical_order([seen[index] for index in members], base)
-            order += [members[index] for index in inside]
+            members = [place for place in places if word_of[place] == word]
+            inside, some = logical_order([seen[place] for place in members], base)
+            order += [members[place] for place in inside]
             levels += some
         return order, levels
 
@@ -305,7 +356,10 @@ class Reader:
         if not level & 1:
             return list(spelt.texts)
         turned = spelt.texts[::-1]
-        return [*turned] if self._turns_lines else [tuple(map(mirrored, texts)) for texts in turned]
+        # Whole right-to-left words have their brackets as they are written already.
+        if self._turns_lines:
+            return [*turned]
+        return [texts if is_rtl(texts[0]) else tuple(map(mirrored, texts)) for texts in turned]
 
     def _reading(
         self,
@@ -315,48 +369,52 @@ class Reader:
         shares: list[dict[str, float]],
         plausibility: Plausibility,
         noise: float,
+        white: float,
     ) -> CellReading:
         best = cell.fits[0]
         span = shift + cell.start, shift + cell.start + cell.patches
         # What no candidate fits is not read with confidence, however much better than others one is.
-        excess = max(best.error - 1.5 * noise * cell.pixels, 0.0)
+        excess = max(best.error - 1.5 * white * cell.pixels, 0.0)
         explained = max(1 - excess / max(cell.energy, _NOISE_FLOOR), 0.0)
-        noise = max(noise, best.error / cell.pixels)
+        noise = max(noise, best.error / cell.pixels * (_TOGETHER_WRONG if excess else 1))
         costs = [fit.cost(plausibility, noise) for fit in cell.fits]
         weights = [math.exp(min(costs[0] - cost, 0.0)) for cost in costs]
         fit = explained / sum(weights)
         scored: dict[str, float] = {}
-        for texts in product(*(sorted(share, key=share.__getitem__, reverse=True)[:2] for share in shares)):
+        for texts in product(*(sorted(share, key=share.__getitem__, reverse=True)[:3] for share in shares)):
             scored["".join(texts)] = fit * math.prod(share[text] for share, text in zip(shares, texts, strict=True))
         text = max(scored, key=scored.__getitem__)
+        look_alikes = set(scored)
         for other, weight in zip(cell.fits[1:], weights[1:], strict=True):
             name = "".join(min(texts, key=plausibility.of) for texts in self._pieces(other.spelt, level))
             scored[name] = scored.get(name, 0.0) + fit * weight
         confidence = scored.pop(text)
         ranked = sorted(scored.items(), key=lambda item: -item[1])
-        others = tuple((name, value) for name, value in ranked[:_ALTERNATIVES] if value > 1e-4)
+        others = tuple((name, value) for name, value in ranked[:_ALTERNATIVES] if value > 1e-4 or name in look_alikes)
         return CellReading(span, text, min(confidence, 1.0), others)
 
-    def _space_after(
-        self,
-        index: int,
-        following: int,
-        found: list[_Found],
-        readings: list[CellReading],
-        word_of: list[int],
-        word_starts: list[int] | None,
-    ) -> bool:
-        """Whether a word ends with a cell. Where cells are cut by twos, a cell of one ends a word, one of two may."""
-        if self._strategy == "mono":
-            return False
-        if word_starts:
-            return word_of[index] != word_of[following]
-        if self._strategy == "words":
-            return True
-        text = readings[index].text
-        if self._strategy == "adaptive":
+    def _ends_word(self, text: str) -> bool:
+        """Whether a word ends with a cell: where cells are cut by twos, one of one does, and one of two may."""
+        if self._strategy in ("mono", "words"):
+            return self._strategy == "words"
+        if self._strategy == "bigrams":
+            return len(text) == 1
+        if self._strategy == "adaptive" and (is_rtl(text) or (text and is_wide(text[0]))):
             return is_rtl(text)
-        return len(found[index].fits[0].spelt.texts) == 1
+        return len(grapheme_clusters(text)) == 1
+
+
+def _white_noise(line: np.ndarray) -> float:
+    """Variance of the noise where a line is white, at its upper and lower edge. What is whiter than white is clipped:
+    three quarters of such noise are below 0.674 standard deviations."""
+    edges = np.concatenate([line[:, :2], line[:, -2:]], axis=1) / 255
+    return max(float(np.quantile(edges, 0.75) / 0.674) ** 2, _NOISE_FLOOR)
+
+
+def _tempered(path: Sequence[_Found], white: float) -> float:
+    """Variance of the error of a pixel. What is more than noise on white is no noise, and pixels err together."""
+    residual = float(np.median([cell.fits[0].error / cell.pixels for cell in path])) if path else 0.0
+    return max(residual, _NOISE_FLOOR) + _TOGETHER_WRONG * max(residual - white, 0.0)
 
 
 def _best_path(found: Sequence[_Found], length: int, plausibility: Plausibility, noise: float) -> list[_Found]:
@@ -367,10 +425,10 @@ def _best_path(found: Sequence[_Found], length: int, plausibility: Plausibility,
         end, total = cell.start + cell.patches, cost[cell.start] + cell.fits[0].cost(plausibility, noise)
         if total < cost[end]:
             cost[end], back[end] = total, cell
-    path = []
-    while length > 0 and (cell := back[length]) is not None:
-        path.append(cell)
-        length = cell.start
+    path: list[_Found] = []
+    while length > 0 and (last := back[length]) is not None:
+        path.append(last)
+        length = last.start
     return path[::-1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from pixlm.rendering.line import Line
-from pixlm.rendering.reading.candidates import VIRAMAS, Candidates, is_rtl
+from pixlm.rendering.reading.candidates import VIRAMAS, Candidates, is_compatibility, is_rtl
+from pixlm.rendering.reading.chain import MARGIN, Chain
+from pixlm.rendering.reading.order import mirrored
 from pixlm.rendering.reading.pairs import NONE, PairSearch
 from pixlm.rendering.reading.units import Sketcher, UnitBank, make_bank
 from pixlm.rendering.strategies.cutters import is_wide
@@ -18,7 +21,7 @@ from pixlm.rendering.unicode.properties import SCRIPT
 _JOINER = "\u200d"
 #: Scripts whose letters change their shape beside others; a joiner stands for the neighbour.
 _JOINING = frozenset(("Arab", "Syrc", "Mong", "Nkoo", "Mand", "Adlm", "Rohg", "Mani", "Phlp", "Sogd", "Chrs", "Ougr"))
-_MARGIN = 2  # of the first and the last word of a line, as in `Words`
+_LIGATURES = ("ff", "fi", "fl", "ffi", "ffl", "لا", "لأ", "لإ", "لآ")
 
 #: Pixels by which kerning may move the second cluster of a cell.
 _KERNING = (0, -1, 1)
@@ -75,18 +78,45 @@ class Spelling:
         return Spelt((one.texts, two.texts), self.sketcher.draw(lines, patches * patch, patch))
 
 
+class WordSpelling(Spelling):
+    """Words: those of a corpus, and chains of letters. ``letters``: in all their forms."""
+
+    def __init__(self, sketcher: Sketcher, search: PairSearch, letters: UnitBank) -> None:
+        super().__init__(sketcher, search)
+        self.letters = letters
+        self.space = sketcher.line(" ").width
+        self.has_rtl = any(is_rtl(unit.texts[0]) for unit in letters.units)
+        self._words: dict[tuple[str, int, int], np.ndarray] = {}
+
+    def chain(self, chain: Chain) -> Spelt:
+        """The word that a chain of letters spells, as it is drawn."""
+        patch = self.sketcher.patch
+        texts = tuple(self.letters.units[unit].texts for unit in chain.units)
+        script = Counter(SCRIPT[text[0]] for some in texts if len(some) == 1 for text in some)
+        shown = [max(some, key=lambda text: script[SCRIPT[text[0]]]) for some in texts]
+        word = "".join(shown[::-1] if is_rtl("".join(shown)) else shown)
+        key = word, chain.columns[0], chain.patches
+        drawn = self._words.get(key)
+        if drawn is None:
+            line = self.sketcher.line(word, None)
+            drawn = self._words[key] = self.sketcher.draw([(line, chain.columns[0])], chain.patches * patch, patch)
+        return Spelt(texts, drawn)
+
+
 class _ShapedSpelling(Spelling):
     """Two clusters that are shaped together."""
 
     def _spell(self, first: int, second: int, patches: int) -> Spelt:
         if second == NONE:
             return super()._spell(first, second, patches)
-        one, two = _alike(self.search.firsts.units[first].texts, self.search.seconds.units[second].texts)
+        units = self.search.firsts.units[first], self.search.seconds.units[second]
+        one, two = _alike(units[0].texts, units[1].texts)
+        texts = tuple(tuple(dict.fromkeys((text, *unit.texts))) for text, unit in zip((one, two), units, strict=True))
         rtl = is_rtl(one + two)
-        line = self.sketcher.line(two + one if rtl else one + two, int(rtl))
+        if rtl:
+            one, two = (text if is_rtl(text) else mirrored(text) for text in (two, one))
+        line = self.sketcher.line(one + two, int(rtl))
         patch = self.sketcher.patch
-        texts = (one, *self.search.firsts.units[first].texts), (two, *self.search.seconds.units[second].texts)
-        texts = tuple(tuple(dict.fromkeys(some)) for some in texts)
         if -(-line.width // patch) != patches:
             return Spelt(texts, np.zeros((0, patch), np.float32))
         return Spelt(texts, self.sketcher.draw([(line, 0)], patches * patch, patch))
@@ -105,7 +135,8 @@ def make_spelling(strategy: str, sketcher: Sketcher, candidates: Candidates) -> 
         return Spelling(sketcher, PairSearch(bank, bank, make_bank(sketcher, wide), patch, each=8, kept=48))
     if strategy == "words":
         empty = UnitBank()
-        return Spelling(sketcher, PairSearch(empty, empty, make_bank(sketcher, _words(sketcher, candidates)), patch))
+        search = PairSearch(empty, empty, make_bank(sketcher, _words(sketcher, candidates)), patch)
+        return WordSpelling(sketcher, search, make_bank(sketcher, _all_forms(sketcher, candidates.clusters)))
     firsts = make_bank(sketcher, _forms(sketcher, candidates.clusters, first=True))
     seconds = make_bank(sketcher, _forms(sketcher, candidates.clusters, first=False))
     whole = dict.fromkeys((*candidates.clusters, *candidates.cells(strategy)))
@@ -131,6 +162,21 @@ def _forms(sketcher: Sketcher, clusters: Iterable[str], *, first: bool) -> Draft
             yield text, (line := sketcher.line(joined, int(rtl))), 0, line.width
 
 
+def _all_forms(sketcher: Sketcher, clusters: Iterable[str]) -> Drafts:
+    """Clusters as they look at either end of a word, inside it, and alone; and letters that are drawn as one."""
+    plain = [text for text in clusters if not is_compatibility(text[0])]
+    known = set(plain)
+    for text in (*plain, *(text for text in _LIGATURES if known.issuperset(text))):
+        rtl = int(is_rtl(text))
+        forms = [text]
+        if _JOINING & set(map(SCRIPT.__getitem__, text)):
+            forms += [text + _JOINER, _JOINER + text, _JOINER + text + _JOINER]
+        if text[-1] in VIRAMAS:
+            forms.append(text + _JOINER)
+        for form in forms:
+            yield text, (line := sketcher.line(form, rtl)), 0, line.width
+
+
 def _on_grid(sketcher: Sketcher, clusters: Iterable[str]) -> tuple[list[tuple[str, Line, int, int]], ...]:
     """Clusters in half patches, and those that take whole ones; see `Mono`."""
     narrow, wide = [], []
@@ -148,16 +194,11 @@ def _on_grid(sketcher: Sketcher, clusters: Iterable[str]) -> tuple[list[tuple[st
 def _words(sketcher: Sketcher, candidates: Candidates) -> Drafts:
     """Words where they may stand: first, last, alone or amid others, at as many patches as they take there."""
     patch = sketcher.patch
-    space = sketcher.line(" ").width
     for word in candidates.words:
-        line = sketcher.line(word, None)
-        places = {
-            (left, -(-(left + line.width + behind) // patch) * patch)
-            for left in (0, _MARGIN)
-            for behind in (space, _MARGIN)
-        }
-        for left, advance in sorted(places):
-            yield word, line, left, advance
+        for left in (0, MARGIN):
+            for text, behind in ((word + " ", 0), (word, MARGIN)):  # the space of a right-to-left word is on its left
+                line = sketcher.line(text, None)
+                yield word, line, left, -(-(left + line.width + behind) // patch) * patch
 
 
 def _alike(ones: tuple[str, ...], twos: tuple[str, ...]) -> tuple[str, str]:

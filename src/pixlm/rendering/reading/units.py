@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,17 +13,38 @@ from pixlm.rendering.backends import Backend
 from pixlm.rendering.line import Line
 from pixlm.rendering.reading.pixels import ink_of
 
+#: Squared ink by which single characters come before clusters that look the same, but for ink beside their columns.
+_OF_MARKS = 0.01
+
 
 class Sketcher:
-    """Draws lines for comparison."""
+    """Draws lines for comparison. ``blur``: standard deviation of a Gaussian in pixels, 0 for none."""
 
-    def __init__(self, backend: Backend, patch: int, rgb: bool) -> None:
+    def __init__(self, backend: Backend, patch: int, rgb: bool, blur: float = 0.0) -> None:
         self.backend = backend
         self.patch = patch
+        self._rgb = rgb
+        radius = math.ceil(3 * blur)
+        weights = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / blur)) if radius else np.ones(1)
+        self._kernel = (weights / weights.sum()).astype(np.float32)
         self._painter = backend.painter(patch, rgb)
+        self._sketches: dict[tuple[str, int, int, int], np.ndarray] = {}
+
+    def blurred(self, blur: float) -> Sketcher:
+        """The same with another blur."""
+        return Sketcher(self.backend, self.patch, self._rgb, blur)
 
     def line(self, text: str, level: int | None = 0) -> Line:
         return self.backend.layout(text, level=level)
+
+    def sketch(self, line: Line, left: int, advance: int) -> np.ndarray:
+        """One line on ``advance`` columns and a patch either side: uint8 [P + advance + P, P]."""
+        key = line.text, line.level, left, advance
+        found = self._sketches.get(key)
+        if found is None:
+            ink = self.draw([(line, left)], advance, self.patch)
+            found = self._sketches[key] = np.rint(ink * 255).astype(np.uint8)
+        return found
 
     def draw(self, lines: Iterable[tuple[Line, int]], columns: int, margin: int = 0) -> np.ndarray:
         """Ink of lines and the pixels of their left ends: float32 [margin + columns + margin, P]."""
@@ -30,7 +52,8 @@ class Sketcher:
         for line, left in lines:
             baseline = self.backend.baseline(line, self.patch, is_word=True)
             self._painter.draw(canvas, line, left + margin, baseline)
-        return ink_of(self._painter.finish(canvas))
+        ink = ink_of(self._painter.finish(canvas))
+        return ink if len(self._kernel) == 1 else _convolved(_convolved(ink, self._kernel).T, self._kernel).T
 
 
 @dataclass(frozen=True)
@@ -44,9 +67,19 @@ class Unit:
     left: int = 0
 
 
+def _convolved(ink: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Along the first axis, with white around."""
+    radius = len(kernel) // 2
+    padded = np.pad(ink, ((radius, radius), (0, 0)))
+    result = np.zeros_like(ink)
+    for at, weight in enumerate(kernel):
+        result += weight * padded[at : at + len(ink)]
+    return result
+
+
 class Group(NamedTuple):
     """The units of a bank that are ``w`` pixels wide: indices into the bank [G], their ink on their own columns float32
-    [G, w*P], and its squared norms [G]. ``space``: place of the space in the group, -1 if it is not in it."""
+    [G, w*P], and its squared norms [G] (a little more for clusters). ``space``: its place, -1 if it is not here."""
 
     units: np.ndarray
     ink: np.ndarray
@@ -69,8 +102,8 @@ def make_bank(sketcher: Sketcher, drafts: Iterable[tuple[str, Line, int, int]]) 
     for text, line, left, advance in drafts:
         if advance <= 0 or line.missing:
             continue
-        ink = np.rint(sketcher.draw([(line, left)], advance, patch) * 255).astype(np.uint8)
-        if ink.any() or text == " ":
+        ink = sketcher.sketch(line, left, advance)
+        if ink[patch:-patch].any() or text == " ":
             looks.setdefault((advance, ink.tobytes()), ([], line, left))[0].append(text)
     bank = UnitBank()
     members: dict[int, tuple[list[int], list[np.ndarray]]] = {}
@@ -82,6 +115,8 @@ def make_bank(sketcher: Sketcher, drafts: Iterable[tuple[str, Line, int, int]]) 
         bank.units.append(Unit(tuple(dict.fromkeys(texts)), advance, line, left))
     for advance, (units, inks) in sorted(members.items()):
         ink = np.stack(inks).astype(np.float32) / 255
+        norms = np.einsum("ij,ij->i", ink, ink)
+        norms += _OF_MARKS * np.array([len(bank.units[unit].texts[0]) > 1 for unit in units])
         space = next((place for place, unit in enumerate(units) if bank.units[unit].texts[0] == " "), -1)
-        bank.groups[advance] = Group(np.array(units), ink, np.einsum("ij,ij->i", ink, ink), space)
+        bank.groups[advance] = Group(np.array(units), ink, norms, space)
     return bank
