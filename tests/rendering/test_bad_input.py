@@ -143,6 +143,29 @@ def test_a_first_text_may_be_given_more_than_the_canvas(make, limit):
         assert rendered.lost > 0
 
 
+@pytest.mark.parametrize("code", [0x378, 0x10FFFF, 0xFDD0, 0xE000, 0x3FFFE])
+def test_unassigned_and_private_characters(renderer, code):
+    """A box and a warning that names them; a noncharacter is no exception."""
+    with pytest.warns(UserWarning, match=f"U\\+{code:04X}"):
+        rendered = renderer.render(f"a{chr(code)}b")
+    assert rendered.missing == chr(code)
+    assert rendered.lost == 0
+
+
+def test_many_marks_on_one_letter_and_nested_controls(renderer):
+    for text in ("a" + "\u0301" * 10_000 + "b", "\u202b" * 5000 + "ab" + "\u202c" * 5000, "\u2067" * 5000 + "ab"):
+        for given in (text, [text], (text, text)):
+            rendered = renderer.render(given, return_offset_mapping=True)
+            assert rendered.lost == 0
+            assert rendered.num_text_patches <= 8
+
+
+@pytest.mark.parametrize("compat", [None, "pixel"])
+def test_a_word_longer_than_the_canvas(make, compat):
+    rendered = make(compat=compat, max_seq_length=8).render(["a", "i" * 5000, "b"])
+    assert (rendered.lost, rendered.word_starts, rendered.sep_patches) == (2, [0, 1, 7], [7])
+
+
 def _truncated(data: bytes) -> bytes:
     return data[: len(data) // 2]
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pixlm import TextRenderer
+
+#: How many examples each property is tried with; test_long.py asks for the long profile.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+settings.register_profile("bounded", max_examples=60, **_COMMON)
+settings.register_profile("long", max_examples=1000, **_COMMON)
+settings.load_profile(os.environ.get("PIXLM_HYPOTHESIS", "bounded"))
 
 FONTS = Path(__file__).resolve().parents[2] / "golden" / "fonts"
 FALLBACKS = (

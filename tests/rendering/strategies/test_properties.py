@@ -6,13 +6,15 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
 ALL = [
     ("continuous", None),
+    ("continuous", "pixel"),
+    ("continuous", "pixel-m4"),
     ("words", None),
     ("mono", None),
     ("bigrams", None),
@@ -20,11 +22,9 @@ ALL = [
     ("grapheme-bigrams", None),
     ("adaptive", None),
 ]
-CELLS = ALL[1:]
+CELLS = ALL[3:]
 every_strategy = pytest.mark.parametrize(("strategy", "compat"), ALL)
 every_cell_strategy = pytest.mark.parametrize(("strategy", "compat"), CELLS)
-fast = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
 #: Characters that the fonts have and that try the rules, and any others: controls, surrogates, unassigned.
 _KNOWN = st.sampled_from(
     "abfijWMm .,!?()[]-$%0159 \t\n"
@@ -50,7 +50,6 @@ def _check(rendered, patches: int, rgb: bool = False) -> None:
 
 
 @every_strategy
-@fast
 @given(text=TEXT, patches=PATCHES, rtl=RTL)
 def test_texts(get, strategy, compat, text, patches, rtl):
     rendered = get(strategy, compat, patches=patches).render(text, rtl=rtl, return_offset_mapping=True)
@@ -68,7 +67,6 @@ def test_texts(get, strategy, compat, text, patches, rtl):
 
 
 @every_strategy
-@fast
 @given(words=WORDS, patches=PATCHES, rtl=RTL)
 def test_lists_of_words(get, strategy, compat, words, patches, rtl):
     rendered = get(strategy, compat, patches=patches).render(words, rtl=rtl, return_offset_mapping=True)
@@ -77,7 +75,8 @@ def test_lists_of_words(get, strategy, compat, words, patches, rtl):
     assert starts == sorted(starts)
     # A word that is cut off, or covered by the separator, has a start but is lost.
     begun = len(starts) - 1
-    assert len(words) - begun <= rendered.lost <= len(words)
+    assert rendered.lost <= len(words)
+    assert compat == "pixel-m4" or len(words) - begun <= rendered.lost  # PIXEL-M4 passes over empty words
     assert compat is not None or rendered.lost <= len(words) - begun + 1
     longest = max(map(len, words), default=0)
     assert all(0 <= start <= end <= longest for start, end in rendered.offset_mapping)
@@ -87,7 +86,6 @@ def test_lists_of_words(get, strategy, compat, words, patches, rtl):
 
 
 @every_strategy
-@fast
 @given(first=TEXT, second=TEXT, patches=PATCHES, rtl=RTL, limit=st.sampled_from([None, 1, 3]))
 def test_pairs(get, strategy, compat, first, second, patches, rtl, limit):
     renderer = get(strategy, compat, patches=patches)
@@ -99,7 +97,8 @@ def test_pairs(get, strategy, compat, first, second, patches, rtl, limit):
     if limit is not None and compat is None and strategy != "continuous":
         assert separator <= limit
     for patch, (start, end) in enumerate(rendered.offset_mapping):
-        assert 0 <= start <= end <= len(first if patch < separator else second)
+        if strategy != "continuous" or compat is None:  # upstream's may run backwards, and one too far
+            assert 0 <= start <= end <= len(first if patch < separator else second)
     if compat is None and patches > 4:
         assert separator < rendered.num_text_patches
 
@@ -112,8 +111,7 @@ def _wide(renderer, text: str, room: int, strategy: str) -> set[int]:
     return {at for start, end in pieces for at in range(start, end) if renderer.text_width(text[start:end]) > 16 * room}
 
 
-@pytest.mark.parametrize(("strategy", "compat"), [*ALL, ("continuous", "pixel"), ("continuous", "pixel-m4")])
-@fast
+@pytest.mark.parametrize(("strategy", "compat"), ALL)
 @given(first=TEXT, second=TEXT, patches=st.sampled_from([8, 9, 20]), stride=st.sampled_from([0, 1, 2]), rtl=RTL)
 def test_windows_cover_the_text(get, strategy, compat, first, second, patches, stride, rtl):
     renderer = get(strategy, compat, patches=patches)
@@ -137,8 +135,7 @@ def test_windows_cover_the_text(get, strategy, compat, first, second, patches, s
             assert windows[-1].lost == 0
 
 
-@pytest.mark.parametrize(("strategy", "compat"), [*ALL, ("continuous", "pixel"), ("continuous", "pixel-m4")])
-@fast
+@pytest.mark.parametrize(("strategy", "compat"), ALL)
 @given(words=WORDS, patches=st.sampled_from([3, 7, 20]), stride=st.sampled_from([0, 1]), rtl=RTL)
 def test_windows_cover_lists(get, strategy, compat, words, patches, stride, rtl):
     renderer = get(strategy, compat, patches=patches)
@@ -157,7 +154,6 @@ def test_windows_cover_lists(get, strategy, compat, words, patches, stride, rtl)
 
 
 @every_strategy
-@fast
 @given(text=TEXT)
 def test_colour_and_grey_agree(get, strategy, compat, text):
     grey, colour = (get(strategy, compat, rgb=rgb).render(text) for rgb in (False, True))
@@ -170,7 +166,6 @@ def test_colour_and_grey_agree(get, strategy, compat, text):
 
 
 @every_strategy
-@fast
 @given(text=TEXT)
 def test_what_was_drawn_before_changes_nothing(get, make, strategy, compat, text):
     """Cells come from a cache; a new renderer draws them afresh."""
@@ -182,7 +177,6 @@ def test_what_was_drawn_before_changes_nothing(get, make, strategy, compat, text
 
 
 @every_cell_strategy
-@fast
 @given(words=st.lists(st.text("abcfjWM.,1", min_size=1, max_size=9), min_size=1, max_size=8))
 def test_a_text_is_its_words(get, strategy, compat, words):
     """Left to right, a text is drawn as the list of its words (`mono` draws the spaces, too)."""
@@ -194,7 +188,6 @@ def test_a_text_is_its_words(get, strategy, compat, words):
     assert text.word_starts == one_by_one.word_starts
 
 
-@fast
 @example(words=["0000", "_00"], patches=5)  # a word that is cut off and whose ink reaches to its left
 @given(words=st.lists(TEXT.map(lambda text: "".join(text.split())), max_size=12), patches=PATCHES)
 def test_words_are_those_of_continuous(get, words, patches):

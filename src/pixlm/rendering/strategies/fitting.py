@@ -13,9 +13,6 @@ from pixlm.rendering.strategies.plan import Layout
 from pixlm.rendering.unicode.bidi import first_strong_level
 from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
-#: Code points of a text that are looked at per pixel of the strip: more than any text needs.
-_MOST = 4
-
 #: Code points after a place that tell whether a grapheme cluster goes on there. Longer ones are cut.
 _LONGEST_CLUSTER = 64
 
@@ -29,13 +26,13 @@ def longest_prefix(text: str, width: int, layout: Layout, level: int, start: int
     size = max(width // 4, 4 * _LONGEST_CLUSTER)
     while True:
         piece = text[start : start + size]
-        is_enough = start + size >= len(text) or size >= _MOST * width
+        is_all = start + size >= len(text)
         line = layout(piece, level=level, max_width=width)
         if not line.complete or line.width > width:
             end = bisect_right(logical_edges(line), width) - 1
-            if is_enough or end + _LONGEST_CLUSTER < len(piece):
+            if is_all or end + _LONGEST_CLUSTER < len(piece):
                 break
-        elif is_enough:
+        elif is_all:
             return line
         size *= 2
     borders = [0, *(stop for _, stop in grapheme_clusters(piece[: end + _LONGEST_CLUSTER]))]
