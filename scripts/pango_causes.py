@@ -64,6 +64,8 @@ class Causes:
             ours = list(zip(shaped.glyphs, shaped.positions, strict=True))
             if [_drawn(glyph) for glyph in ours] != [_drawn(glyph) for glyph in theirs]:
                 return f"shaping: the system's HarfBuzz {shaper.version}, pixlm's {self._version}"
+            if " " in line[run.item.start : run.item.end] and not font.covers(" "):
+                return "a space in a font that has none: a box for Pango"
         if any(BIDI_CLASS[char] in _EMBEDDINGS for char in line):
             return "levels: Pango passes over embedding controls around text of one direction"
         return "unknown"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pixlm.errors import UsageError
+from pixlm.rendering.strategies.cells import Cells
+from pixlm.rendering.strategies.cutters import side_by_side
+from pixlm.rendering.unicode.graphemes import grapheme_clusters
 
 ARABIC = "\u0627\u0634\u062a\u0631\u064a\u062a iPhone 15 \u0628\u0633\u0639\u0631"  # "I bought iPhone 15 at ..."
 CELLS = ["words", "mono", "bigrams", "grapheme-bigrams", "adaptive"]
@@ -367,3 +372,14 @@ def test_long_and_deep_text_takes_linear_time(get, strategy, compat, name):
         rendered = get(strategy, compat).render(given, return_offset_mapping=True)
         assert time.process_time() - began < 20
         assert rendered.pixel_values.shape == (16, 16 * 64)
+
+
+def test_the_strategy_of_the_guide(get, monkeypatch):
+    """The example of docs/rendering.md, "Adding a strategy"."""
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "rendering.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(class Clusters.*?)```", guide, re.DOTALL)
+    names = {"grapheme_clusters": grapheme_clusters, "side_by_side": side_by_side}
+    exec(code, names)
+    renderer = get("grapheme-bigrams")
+    monkeypatch.setattr(renderer, "_strategy", Cells(names["Clusters"]()))
+    assert spans(render(renderer, "ae\u0301 \u05d0\u05d1")) == [(0, 1), (1, 3), (5, 6), (4, 5)]
