@@ -154,6 +154,24 @@ def test_code_in_a_checkpoint_is_not_run(bert):
     assert not hasattr(model.config, "auto_map")
 
 
+def test_a_model_that_another_library_fetched_without_its_tokenizer_is_asked_for(bert, monkeypatch):
+    import huggingface_hub
+
+    def answer(repository, **options):
+        assert options.get("local_files_only"), "asked the hub"
+        return str(bert)
+
+    def fail(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", fail)
+    assert hub.load_encoder("some-org/model").fingerprint == hub.load_encoder(bert).fingerprint
+    (bert / "tokenizer.json").unlink()
+    with pytest.raises(UsageError, match="is not on this machine, and the hub did not answer"):
+        hub.load_encoder("some-org/model")
+
+
 def test_misfits_are_named(bert):
     chosen = head_class("bert", Head.TOKEN_CLASSIFICATION)
     path = bert / "config.json"

@@ -31,7 +31,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
-from pixlm.data.tokens import TOKENIZER_FILES, TokenizedText, load_tokenizer
+from pixlm.data.tokens import TOKENIZER_FILES, TokenizedText, has_tokenizer, load_tokenizer
 from pixlm.data.vocabulary import train_tokenizer
 from pixlm.errors import UsageError
 from pixlm.models import (
@@ -306,9 +306,11 @@ def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
 
     with contextlib.suppress(Exception):  # whatever is wrong with the cache, the hub can be asked
         cached = Path(snapshot_download(repository, revision=revision, local_files_only=True))
-        if (cached / CONFIG_FILE).is_file() and (
+        complete = (cached / CONFIG_FILE).is_file() and (
             not weights or any((cached / file).is_file() for file in WEIGHT_FILES)
-        ):
+        )
+        # Other libraries may have fetched a text encoder without its tokenizer.
+        if complete and (_text_config(cached) is None or has_tokenizer(cached)):
             return cached
     try:
         # Asked first: it fails at once where the download would try again and again.

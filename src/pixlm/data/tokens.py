@@ -39,13 +39,18 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _LONGEST_REMEMBERED = 32
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds what a tokenizer can be made from."""
+    return any(path for pattern in ("tokenizer.json", "vocab.*", "*.model") for path in folder.glob(pattern))
+
+
 def load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenizerFast:
     """The tokenizer in the folder of a checkpoint; no network, no code from the folder.
 
     Raises:
         UsageError: there is none, or it cannot be read; names the folder.
     """
-    if not any(path for pattern in ("tokenizer.json", "vocab.*", "*.model") for path in folder.glob(pattern)):
+    if not has_tokenizer(folder):
         raise UsageError(f"{folder} holds no tokenizer: tokenizer.json is missing")
     # A tokenizer.json is taken as it is. The classes that transformers has for some models would build their own steps
     # around its vocabulary, and lower-case, for example, unless another file forbids it.
@@ -134,7 +139,9 @@ class TokenizedText(InputEncoder):
 
     def _encode_words(self, words: list[str], offsets: bool) -> Encoded:
         pieces = self._cut_words(words)
-        pieces.truncate(self.max_length - self._single)
+        room, owners = self.max_length - self._single, pieces.word_ids
+        torn = len(owners) > room and owners[room - 1] == owners[room]
+        pieces.truncate(room)
         encoding = self._finish_words.process(pieces)
         starts: list[int] = []
         end = 1
@@ -144,7 +151,8 @@ class TokenizedText(InputEncoder):
             if word == len(starts):
                 starts.append(unit)
             end = unit + 1
-        lost = len(words) - len(starts)
+        # A word that is cut off is lost, as on a canvas; its label can still be read off its first token.
+        lost = len(words) - len(starts) + torn
         return _encoded(encoding, () if offsets else None, word_starts=[*starts, end], lost=lost)
 
     def _cut(self, text: str) -> Encoding:

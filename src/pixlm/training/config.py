@@ -148,7 +148,7 @@ class RunConfig:
     """A run that writes to an output folder."""
 
     model: str = ""
-    """Folder, hub id, or the name of an architecture to start from scratch (pixel-base, pixel-tiny, ...)."""
+    """Folder, hub id, or the name of an architecture to start from scratch (pixel-base, bert-nano, ...)."""
     output: str = ""
     """Folder for checkpoints, log, metrics and the trained model."""
     seed: int = 42
