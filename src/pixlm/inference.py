@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from pixlm import hub
-from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text
+from pixlm.data.encoders import InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.data.packing import Packing, text_batch
 from pixlm.errors import UsageError
-from pixlm.models import PixelEncoder, PixelForPreTraining, PixelPreTrainedModel, predicted_pixels, unpatchify
+from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
+from pixlm.models.pixel.pooling import max_pool, mean_pool
 from pixlm.tasks import task_of_model
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
@@ -72,17 +74,49 @@ class PixelLM:
         evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
         return [task.record(prediction) for prediction in task.finish(examples, rows, evaluation.reduced)]
 
-    def embed(self, inputs: Sequence[Text], *, batch_size: int = 32) -> NDArray[np.float32]:
-        """One vector a text [texts, hidden size]: the mean of the last hidden states of its patches or tokens."""
+    def embed(
+        self,
+        texts: Sequence[Text],
+        *,
+        pooling: str = PoolingMode.MEAN,
+        layer: int | None = None,
+        batch_size: int = 32,
+        packing: str = Packing.AUTO,
+    ) -> NDArray[np.float32]:
+        """One vector a text [texts, hidden size], in the order given; computed in batches of similar length.
+
+        Args:
+            pooling: "mean" or "max" over the patches (tokens) of the text, or "cls".
+            layer: None = the last one, after the final norm; k = the output of layer k as it is, 0 = the embeddings;
+                negative counts from the end.
+            batch_size: texts per forward pass.
+            packing: whether short texts share a row, see :class:`~pixlm.data.packing.Packing`; same vectors either way.
+
+        Raises:
+            UsageError: no list of texts, or a choice that there is not.
+        """
+        if isinstance(texts, str):
+            raise UsageError('embed takes a list of texts, such as ["a text"]')
+        if pooling not in (PoolingMode.MEAN, PoolingMode.MAX, PoolingMode.CLS):
+            raise UsageError(f"pooling {pooling!r}: choose mean, max or cls")
+        if batch_size < 1:
+            raise UsageError(f"batch_size {batch_size}: must be 1 or more")
+        layers = self.model.config.num_hidden_layers
+        if layer is not None and not -layers - 1 <= layer <= layers:
+            raise UsageError(f"layer {layer}: the model has layers 1 to {layers}, and 0 for the embeddings")
         encoder = self.encoder_model()
-        rows = []
-        for _, batch in self._batches(inputs, batch_size):
-            # A class token that is none of the units is left out.
-            hidden = encoder(**batch).last_hidden_state[:, -batch["attention_mask"].shape[1] :].float()
-            weights = batch["attention_mask"].to(hidden.dtype)[..., None]
-            rows.append(((hidden * weights).sum(1) / weights.sum(1)).cpu().numpy())
-        width = self.model.config.hidden_size
-        return np.concatenate(rows) if rows else np.zeros((0, width), np.float32)
+        packing = Packing(packing) if isinstance(encoder, PixelEncoder) else Packing.OFF
+        vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
+        for indices, batch in self._batches(texts, batch_size, packing):
+            outputs = encoder(**batch, output_hidden_states=layer is not None)
+            hidden = outputs.last_hidden_state if layer is None else outputs.hidden_states[layer]
+            # Packed rows have the mask of their texts in the output.
+            mask = outputs.attention_mask if "text_slots" in batch else batch["attention_mask"]
+            units = hidden[:, -mask.shape[1] :].float()  # patches come behind the class token, which is a token itself
+            pooled = {PoolingMode.MEAN: mean_pool, PoolingMode.MAX: max_pool}
+            pool = pooled.get(PoolingMode(pooling))
+            vectors[indices] = (hidden[:, 0].float() if pool is None else pool(units, mask)).cpu().numpy()
+        return vectors
 
     def reconstruct(
         self, text: Text, masking: SpanMasking | RandomMasking | None = None, *, seed: int = 42
@@ -136,28 +170,27 @@ class PixelLM:
         )
 
     def encoder_model(self) -> PreTrainedModel:
-        """The encoder without head and masking, with this model's weights."""
-        model = self.model
-        if not isinstance(model, PixelPreTrainedModel):
-            return cast(PreTrainedModel, model.base_model)
-        if isinstance(model, PixelEncoder):
-            return model
-        inner = getattr(model, "vit", model)
-        if isinstance(inner, PixelEncoder):
+        """The encoder without masking, with this model's weights."""
+        inner = cast(PreTrainedModel, self.model.base_model)
+        if not isinstance(inner, PixelModel):
             return inner
         if not hasattr(self, "_plain"):
-            plain = PixelEncoder(model.config, add_pooling_layer=False)
+            plain = PixelEncoder(inner.config, add_pooling_layer=False)
             plain.load_state_dict(inner.state_dict(), strict=True)
             self._plain = cast(torch.nn.Module, plain).to(self.device).eval()
         return cast(PreTrainedModel, self._plain)
 
-    def _batches(self, inputs: Sequence[Text], batch_size: int) -> Any:
-        """(encoded texts, model inputs) of each batch, without gradients."""
+    def _batches(
+        self, texts: Sequence[Text], batch_size: int, packing: Packing
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
+        """(places in ``texts``, model inputs) of batches of similar length, without gradients."""
+        order = np.argsort([-self.encoder.measure(text) for text in texts], kind="stable")
         with torch.inference_mode():
-            for start in range(0, len(inputs), batch_size):
-                encoded: list[Encoded] = [self.encoder.encode(one) for one in inputs[start : start + batch_size]]
-                tensors = to_tensors(self.encoder.batch(encoded))
-                yield encoded, {name: value.to(self.device) for name, value in tensors.items()}
+            for start in range(0, len(order), batch_size):
+                indices = order[start : start + batch_size]
+                encoded = [self.encoder.encode(texts[index]) for index in indices]
+                arrays = text_batch(self.encoder, encoded, packing)
+                yield indices, {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
 
 
 def _image(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:

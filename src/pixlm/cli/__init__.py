@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
     "data": ("pixlm.cli.data", None, "the data sets of the published experiments: list, get, convert"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
+    "embed": ("pixlm.cli.embed", "train", "one vector per text, as .npy, .npz or JSON lines"),
     "convert": ("pixlm.cli.convert", "train", "write a model for the original PIXEL code"),
     "doctor": ("pixlm.cli.doctor", None, "versions, fonts, coverage, threads, and what to install for what is missing"),
 }

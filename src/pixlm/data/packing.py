@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from pixlm.data.encoders import Encoded
+from pixlm.data.encoders import Encoded, InputEncoder, RenderedText
 from pixlm.data.sampler import width_for
 
 WHITE = 255
@@ -50,6 +50,18 @@ def rows_for(lengths: Sequence[int], width: int) -> list[list[int]]:
         rows[row].append(index)
         room[row] -= lengths[index]
     return rows
+
+
+def text_batch(encoder: InputEncoder, encoded: Sequence[Encoded], packing: Packing) -> dict[str, np.ndarray]:
+    """Model inputs of some texts: padded to a usual width, or packed, as ``packing`` says and the encoder allows."""
+    if packing != Packing.OFF and isinstance(encoder, RenderedText):
+        lengths = [one.length for one in encoded]
+        longest = encoder.max_length
+        if packing == Packing.ON or is_worthwhile(lengths, width_for(max(lengths), longest), longest):
+            renderer = encoder.renderer
+            channels = 3 if renderer.rgb else 1
+            return pack(encoded, patch_size=renderer.pixels_per_patch, channels=channels, max_length=longest)
+    return encoder.batch(encoded)
 
 
 def is_worthwhile(lengths: Sequence[int], padded_width: int, max_length: int) -> bool:
