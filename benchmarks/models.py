@@ -32,7 +32,7 @@ from pixlm import TextRenderer
 from pixlm.data import conllu
 from pixlm.data.encoders import Encoded, RenderedText
 from pixlm.data.packing import pack
-from pixlm.data.sampler import width_for
+from pixlm.data.sampler import BatchSampler, width_for
 from pixlm.models import PixelForQuestionAnswering, PixelForSequenceClassification, PixelForTokenClassification, preset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,6 +47,8 @@ HEADS = {
     "full": PixelForTokenClassification,
 }
 MAX_LENGTH = {"ud": 256, "topic": 256, "qa": 400, "full": 529}
+EPOCH, MEASURED = 24, 6
+"""Batches of an epoch, over which lengths are sorted, and how many of them are measured."""
 WIDTHS = (10, 9, 6, 9, 6, 8, 6)
 WAYS = ("original", "padded", "packed")
 
@@ -120,18 +122,21 @@ def encoded_texts(case: str, data: Path, number: int) -> tuple[list[Encoded], st
 
 
 def batches_of(way: str, encoded: Sequence[Encoded], longest: int, batch_size: int) -> list[dict[str, torch.Tensor]]:
-    """The texts in batches; the yardstick's are all alike, so that two of them are enough."""
+    """Batches as a run has them: some, evenly spread over the lengths. The yardstick's are all alike: two of them."""
     encoder = RenderedText(TextRenderer(max_seq_length=longest))
     if way == "original":
         groups = [list(encoded[start : start + batch_size]) for start in (0, batch_size)]
     else:
-        ordered = sorted(encoded, key=lambda one: one.length)
-        groups = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
-        groups = [groups[index] for index in np.random.default_rng(0).permutation(len(groups))]
+        lengths = np.array([one.length for one in encoded])
+        sampler = BatchSampler(lengths, batch_size=batch_size, micro_batch_size=batch_size, steps=1, seed=0)
+        batches = sorted(sampler.epoch_batches(0).tolist(), key=lambda batch: lengths[batch].max())
+        middle = [int((place + 0.5) * len(batches) / MEASURED) for place in range(min(MEASURED, len(batches)))]
+        groups = [[encoded[index] for index in batches[place]] for place in middle]
     made = []
     for group in filter(None, groups):
         if way == "packed":
-            arrays = pack(group, patch_size=16, channels=1, max_length=longest)
+            width = width_for(max(one.length for one in group), longest)
+            arrays = pack(group, width, patch_size=16, channels=1)
         else:
             width = longest if way == "original" else width_for(max(one.length for one in group), longest)
             arrays = encoder.pad(group, width)
@@ -144,15 +149,14 @@ def batches_of(way: str, encoded: Sequence[Encoded], longest: int, batch_size: i
 
 def job(case: str, way: str, arguments: argparse.Namespace) -> tuple[Job, str]:
     """Everything of one case and way."""
-    # Sorting needs several batches; full strips are all alike.
-    number = arguments.batch_size * (2 if case == "full" else 6)
+    number = arguments.batch_size * (2 if case == "full" else EPOCH)
     encoded, source = encoded_texts(case, arguments.data, number)
     batches = batches_of(way, encoded, MAX_LENGTH[case], arguments.batch_size)
     torch.manual_seed(0)
     config = preset(arguments.model, num_channels=3)
     config._attn_implementation = "eager" if way == "original" else "sdpa"
     model = HEADS[case](config)
-    texts = 2 * arguments.batch_size if way == "original" else len(encoded)
+    texts = arguments.batch_size * len(batches)
     slots = sum(batch["pixel_values"].shape[0] * batch["pixel_values"].shape[-1] // 16 for batch in batches)
     return Job(case, way, model, batches, texts, slots), source
 
@@ -191,9 +195,8 @@ def main() -> None:
         print(int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1024)
         return
     print(f"{arguments.model}, batches of {arguments.batch_size}, {arguments.threads} threads")
-    print(
-        f"{'case':6} {'way':9} {'slots/text':>10} {'train ms':>9} {'ratio':>6} {'infer ms':>9} {'ratio':>6} {'peak MB':>8} {'ratio':>6}"
-    )
+    columns = ("slots/text", "train ms", "ratio", "infer ms", "ratio", "peak MB", "ratio")
+    print(f"{'case':6} {'way':9} " + " ".join(f"{name:>{width}}" for name, width in zip(columns, WIDTHS, strict=True)))
     for case in arguments.cases:
         yardstick: tuple[float, float, float] | None = None
         best = {"train": 0.0, "infer": 0.0, "memory": 0.0}

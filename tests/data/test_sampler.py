@@ -73,8 +73,9 @@ def test_evaluation_visits_every_example_once(world):
 
 
 def test_widths_leave_room_for_the_class_token():
-    assert widths(529) == [31, 63, 95, 127, 191, 255, 319, 383, 447, 511, 529]
-    assert widths(64) == [31, 63, 64]
-    assert widths(20) == [20]
-    assert width_for(32, 529) == 63
+    fine, middle, coarse = [15, 31, 47, 63, 79, 95, 111, 127], [159, 191, 223, 255], [319, 383, 447, 511, 529]
+    assert widths(529) == fine + middle + coarse
+    assert widths(64) == [15, 31, 47, 63, 64]
+    assert widths(20) == [15, 20]
+    assert width_for(32, 529) == 47
     assert width_for(600, 529) == 529

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from pixlm.data.encoders import Encoded
-from pixlm.data.packing import is_worthwhile, pack, row_width, rows_for
+from pixlm.data.packing import is_worthwhile, pack, packed_rows, rows_for
 from pixlm.errors import UsageError
 from pixlm.models import (
     PixelEncoder,
@@ -43,7 +43,7 @@ def padded(texts) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def packed(texts) -> dict[str, torch.Tensor]:
-    arrays = pack(texts, patch_size=16, channels=1, max_length=WIDTH)
+    arrays = pack(texts, WIDTH, patch_size=16, channels=1)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -158,8 +158,14 @@ def test_rows_hold_all_texts_once():
 
 
 def test_packing_is_chosen_where_it_saves():
-    assert is_worthwhile([10] * 60 + [200], 255, 529)
-    assert not is_worthwhile([31] * 8, 31, 529)
-    assert not is_worthwhile([529] * 4, 529, 529)
-    assert row_width([529, 3], 529) == 530
-    assert row_width([3], 529) == 32
+    assert is_worthwhile([10] * 60 + [200], 255)
+    assert not is_worthwhile([31] * 8, 31)
+    assert not is_worthwhile([529] * 4, 529)
+
+
+def test_rows_are_as_wide_as_it_takes():
+    assert packed_rows([3]) == ([[0]], 16)
+    assert packed_rows([529, 3])[1] == 544
+    assert packed_rows([14, 15, 14, 15])[1] == 16
+    rows, width = packed_rows([51] * 8)
+    assert len(rows) * width == 416

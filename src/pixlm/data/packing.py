@@ -28,8 +28,9 @@ class Packing(StrEnum):
 
 
 WORTHWHILE = 0.2
-# Shorter rows cost less attention, longer ones fit together better.
-_SHORTEST_ROW = 255
+# Wider rows fit together better, but each text pays attention to the whole row before the rest is masked.
+_WIDEST = 256
+_STEP = 16
 
 
 def rows_for(lengths: Sequence[int], width: int) -> list[list[int]]:
@@ -52,46 +53,51 @@ def rows_for(lengths: Sequence[int], width: int) -> list[list[int]]:
     return rows
 
 
+def packed_rows(lengths: Sequence[int]) -> tuple[list[list[int]], int]:
+    """(rows of text numbers, slots of a row) of as few slots as a few row widths allow; ties go to the narrowest.
+
+    Args:
+        lengths: patches of each text, without its CLS.
+    """
+    slots = [length + 1 for length in lengths]
+    narrowest = -(-max(slots) // _STEP) * _STEP
+    candidates = range(narrowest, max(narrowest, _WIDEST) + 1, _STEP)
+    return min(((rows_for(slots, width), width) for width in candidates), key=lambda made: len(made[0]) * made[1])
+
+
 def text_batch(encoder: InputEncoder, encoded: Sequence[Encoded], packing: Packing) -> dict[str, np.ndarray]:
     """Model inputs of some texts: padded to a usual width, or packed, as ``packing`` says and the encoder allows."""
-    if packing != Packing.OFF and isinstance(encoder, RenderedText):
-        lengths = [one.length for one in encoded]
-        longest = encoder.max_length
-        if packing == Packing.ON or is_worthwhile(lengths, width_for(max(lengths), longest), longest):
-            renderer = encoder.renderer
-            channels = 3 if renderer.rgb else 1
-            return pack(encoded, patch_size=renderer.pixels_per_patch, channels=channels, max_length=longest)
-    return encoder.batch(encoded)
+    if packing == Packing.OFF or not isinstance(encoder, RenderedText):
+        return encoder.batch(encoded)
+    lengths = [one.length for one in encoded]
+    padded_width = width_for(max(lengths), encoder.max_length)
+    if packing == Packing.AUTO and not is_worthwhile(lengths, padded_width):
+        return encoder.batch(encoded)
+    renderer = encoder.renderer
+    return pack(encoded, padded_width, patch_size=renderer.pixels_per_patch, channels=3 if renderer.rgb else 1)
 
 
-def is_worthwhile(lengths: Sequence[int], padded_width: int, max_length: int) -> bool:
+def is_worthwhile(lengths: Sequence[int], padded_width: int) -> bool:
     """Whether packed rows have at least :data:`WORTHWHILE` fewer slots than rows padded to ``padded_width``."""
-    width = row_width(lengths, max_length)
-    packed = len(rows_for([length + 1 for length in lengths], width)) * width
-    return packed <= (1 - WORTHWHILE) * len(lengths) * (padded_width + 1)
+    rows, width = packed_rows(lengths)
+    return len(rows) * width <= (1 - WORTHWHILE) * len(lengths) * (padded_width + 1)
 
 
-def row_width(lengths: Sequence[int], max_length: int) -> int:
-    """Slots of packed rows: a usual batch width that holds the longest text, and several shorter ones."""
-    longest = max(lengths)
-    return (
-        width_for(max(longest, min(_SHORTEST_ROW, sum(lengths) + len(lengths) - 1)), max(max_length, _SHORTEST_ROW)) + 1
-    )
-
-
-def pack(encoded: Sequence[Encoded], *, patch_size: int, channels: int, max_length: int) -> dict[str, np.ndarray]:
+def pack(encoded: Sequence[Encoded], padded_width: int, *, patch_size: int, channels: int) -> dict[str, np.ndarray]:
     """Rendered texts as packed rows of R x T patch slots.
+
+    Args:
+        padded_width: patches N of a text in the model's output, which has rows as if the texts had been padded to it.
 
     Returns:
         ``pixel_values`` uint8 [R, C, P, P * T]; ``position_ids`` int64 [R, T]; ``text_slots`` int64 [texts, 1 + N]:
-        the slots of each text in the flattened rows, -1 where it has ended, N = patches of the longest text.
+        the slots of each text in the flattened rows, -1 where it has ended.
     """
     lengths = [one.length for one in encoded]
-    width = row_width(lengths, max_length)
-    rows = rows_for([length + 1 for length in lengths], width)
+    rows, width = packed_rows(lengths)
     pixels = np.full((len(rows), channels, patch_size, patch_size * width), WHITE, np.uint8)
     position_ids = np.zeros((len(rows), width), np.int64)
-    text_slots = np.full((len(encoded), 1 + width_for(max(lengths), max_length)), -1, np.int64)
+    text_slots = np.full((len(encoded), 1 + padded_width), -1, np.int64)
     for number, row in enumerate(rows):
         slot = 0
         for index in row:

@@ -21,11 +21,11 @@ _STRETCH = 50
 
 
 def widths(max_length: int) -> list[int]:
-    """The batch widths in use up to ``max_length``: one less than multiples of 32, then of 64, and ``max_length``.
+    """The batch widths in use up to ``max_length``: one less than multiples of 16, 32 and 64, and ``max_length``.
 
-    One less, because the model adds its class token. [31, 63, 95, 127, 191, 255, ...]
+    One less, because the model adds its class token. [15, 31, 47, ..., 127, 159, ..., 255, 319, ...]
     """
-    candidates = [*range(31, min(max_length, 128), 32), *range(191, max_length, 64)]
+    candidates = [*range(15, 128, 16), *range(159, 256, 32), *range(319, max_length, 64)]
     return [width for width in candidates if width < max_length] + [max_length]
 
 
