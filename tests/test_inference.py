@@ -73,6 +73,20 @@ def test_wrong_arguments(arguments, message, folder):
         pixlm.load(folder).embed(**{"texts": TEXTS, **arguments})
 
 
+def test_a_renderer_of_another_patch_size(folder):
+    TextRenderer(max_seq_length=64, pixels_per_patch=24).save_pretrained(str(folder))
+    with pytest.raises(UsageError, match=r"reads patches of 16 pixels, but the renderer draws 24") as error:
+        pixlm.load(folder)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_renderer_longer_than_the_model(folder):
+    TextRenderer(max_seq_length=100).save_pretrained(str(folder))
+    model = pixlm.load(folder)
+    assert model.encoder.max_length == 64
+    assert model.embed(["long " * 200]).shape == (1, 128)
+
+
 def test_embed_on_the_command_line(folder, tmp_path, pixlm):
     import pixlm as library
 

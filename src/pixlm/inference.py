@@ -201,11 +201,16 @@ def _image(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def load(name: str, *, revision: str | None = None, device: str | None = None) -> PixelLM:
     """Load a model with its renderer from a run's folder, a model folder or a hub id.
 
-    device: default a GPU if there is one. Raises UsageError for a folder that holds no model.
+    device: default a GPU if there is one. Raises UsageError for a folder that holds no model, or a renderer whose
+    patches are not the model's.
     """
     config = hub.load_config(name, revision=revision)
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
     where = device or hub.default_device()
     encoder = hub.load_encoder(name, revision=revision)
+    if isinstance(encoder, RenderedText) and encoder.max_length > config.num_patches and not config.extend_positions:
+        # What does not fit is cut off and counted, as in training.
+        encoder = hub.load_encoder(name, revision=revision, max_seq_length=config.num_patches)
+    encoder.check_model(config, str(name))
     cast(torch.nn.Module, model).to(where)
     return PixelLM(model, encoder)

@@ -77,6 +77,7 @@ def test_flex_attention_on_packed_rows(make_config):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("attention", ["sdpa", "flex_attention", "flash_attention_2"])
 def test_attention_on_a_gpu(attention, make_config):
     if attention == "flash_attention_2":
