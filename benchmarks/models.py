@@ -80,8 +80,7 @@ class Job:
 
     def labels(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Any labels: what is learnt does not change the time."""
-        slots = batch.get("text_slots")
-        shape = batch["attention_mask"].shape if slots is None else (len(slots), slots.shape[1] - 1)
+        shape = batch["attention_mask"].shape
         if self.case == "qa":
             return {"start_positions": torch.ones(shape[0]).long(), "end_positions": torch.ones(shape[0]).long()}
         return {"labels": torch.zeros(shape if self.case != "topic" else shape[0]).long()}
@@ -136,7 +135,8 @@ def batches_of(way: str, encoded: Sequence[Encoded], longest: int, batch_size: i
     for group in filter(None, groups):
         if way == "packed":
             width = width_for(max(one.length for one in group), longest)
-            arrays = pack(group, width, patch_size=16, channels=1)
+            images, patches = [one.units["pixel_values"] for one in group], [one.length for one in group]
+            arrays = pack(images, patches, width, patch_size=16, channels=1)
         else:
             width = longest if way == "original" else width_for(max(one.length for one in group), longest)
             arrays = encoder.pad(group, width)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,7 +20,7 @@ from transformers import PreTrainedModel
 from pixlm import hub
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
-from pixlm.data.packing import Packing, text_batch
+from pixlm.data.packing import Packing
 from pixlm.errors import UsageError
 from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
 from pixlm.models.pixel.pooling import max_pool, mean_pool
@@ -105,13 +106,13 @@ class PixelLM:
         if layer is not None and not -layers - 1 <= layer <= layers:
             raise UsageError(f"layer {layer}: the model has layers 1 to {layers}, and 0 for the embeddings")
         encoder = self.encoder_model()
-        packing = Packing(packing) if isinstance(encoder, PixelEncoder) else Packing.OFF
+        if packing not in list(Packing):
+            raise UsageError(f"packing {packing!r}: choose {', '.join(Packing)}")
         vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
-        for indices, batch in self._batches(texts, batch_size, packing):
+        for indices, batch in self._batches(texts, batch_size, Packing(packing)):
             outputs = encoder(**batch, output_hidden_states=layer is not None)
             hidden = outputs.last_hidden_state if layer is None else outputs.hidden_states[layer]
-            # Packed rows have the mask of their texts in the output.
-            mask = outputs.attention_mask if "text_slots" in batch else batch["attention_mask"]
+            mask = batch["attention_mask"]
             units = hidden[:, -mask.shape[1] :].float()  # patches come behind the class token, which is a token itself
             pooled = {PoolingMode.MEAN: mean_pool, PoolingMode.MAX: max_pool}
             pool = pooled.get(PoolingMode(pooling))
@@ -184,12 +185,14 @@ class PixelLM:
         self, texts: Sequence[Text], batch_size: int, packing: Packing
     ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
         """(places in ``texts``, model inputs) of batches of similar length, without gradients."""
+        encoder = copy.copy(self.encoder)
+        encoder.packing = packing
         order = np.argsort([-self.encoder.measure(text) for text in texts], kind="stable")
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 indices = order[start : start + batch_size]
                 encoded = [self.encoder.encode(texts[index]) for index in indices]
-                arrays = text_batch(self.encoder, encoded, packing)
+                arrays = encoder.batch(encoded)
                 yield indices, {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
 
 

@@ -43,7 +43,7 @@ def padded(texts) -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def packed(texts) -> dict[str, torch.Tensor]:
-    arrays = pack(texts, WIDTH, patch_size=16, channels=1)
+    arrays = pack([text.units["pixel_values"] for text in texts], LENGTHS, WIDTH, patch_size=16, channels=1)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -142,6 +142,8 @@ def test_shapes_that_do_not_fit(config, packed):
     model = PixelEncoder(config).eval()
     with pytest.raises(UsageError, match="position_ids must have one value per patch slot"):
         model(packed["pixel_values"], position_ids=packed["position_ids"][:, :-1])
+    with pytest.raises(UsageError, match=r"attention_mask of packed rows .*\[6, 16\], not \[2, 3\]"):
+        model(**{**packed, "attention_mask": torch.ones(2, 3)})
     with pytest.raises(UsageError, match=r"text_slots must be \[texts, 1 \+ patches\]"):
         model(packed["pixel_values"], position_ids=packed["position_ids"], text_slots=torch.arange(4))
     with pytest.raises(UsageError, match="bool_masked_pos"):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pixlm.data.packing import Packing, is_worthwhile, pack
 from pixlm.data.sampler import width_for
 from pixlm.errors import UsageError
 from pixlm.rendering import Rendered, TextRenderer
@@ -44,10 +45,11 @@ class Encoded:
 class InputEncoder(ABC):
     """Text to units to padded batches, for one model family.
 
-    max_length: units of the longest sequence.
+    max_length: units of the longest sequence; packing: whether :meth:`batch` lets texts share rows, where it can.
     """
 
     max_length: int
+    packing: Packing = Packing.OFF
 
     @property
     def uncovered(self) -> Set[str]:
@@ -97,7 +99,8 @@ class InputEncoder(ABC):
 class RenderedText(InputEncoder):
     """Text drawn to patches by a :class:`~pixlm.TextRenderer`.
 
-    Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width].
+    Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width]; packed ones see
+    :func:`~pixlm.data.packing.pack`.
     """
 
     def __init__(self, renderer: TextRenderer):
@@ -173,6 +176,15 @@ class RenderedText(InputEncoder):
             pixels[row, :, :, : image.shape[-1]] = image
             mask[row, : one.length] = 1
         return {"pixel_values": pixels, "attention_mask": mask}
+
+    def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
+        lengths = [row.length for row in encoded]
+        width = width_for(max(lengths), self.max_length)
+        if self.packing == Packing.OFF or (self.packing == Packing.AUTO and not is_worthwhile(lengths, width)):
+            return self.pad(encoded, width)
+        images = [row.units["pixel_values"] for row in encoded]
+        channels = 3 if self.renderer.rgb else 1
+        return pack(images, lengths, width, patch_size=self.renderer.pixels_per_patch, channels=channels)
 
     def measure(self, text: Text) -> float:
         """Patches by the sum of each character's own advance: no shaping, a dictionary look-up a character."""

@@ -12,9 +12,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from pixlm.data.encoders import Encoded, InputEncoder, RenderedText
-from pixlm.data.sampler import width_for
-
 WHITE = 255
 
 
@@ -27,7 +24,7 @@ class Packing(StrEnum):
     OFF = "off"
 
 
-WORTHWHILE = 0.2
+WORTHWHILE = 0.1
 # Wider rows fit together better, but each text pays attention to the whole row before the rest is masked.
 _WIDEST = 256
 _STEP = 16
@@ -65,48 +62,44 @@ def packed_rows(lengths: Sequence[int]) -> tuple[list[list[int]], int]:
     return min(((rows_for(slots, width), width) for width in candidates), key=lambda made: len(made[0]) * made[1])
 
 
-def text_batch(encoder: InputEncoder, encoded: Sequence[Encoded], packing: Packing) -> dict[str, np.ndarray]:
-    """Model inputs of some texts: padded to a usual width, or packed, as ``packing`` says and the encoder allows."""
-    if packing == Packing.OFF or not isinstance(encoder, RenderedText):
-        return encoder.batch(encoded)
-    lengths = [one.length for one in encoded]
-    padded_width = width_for(max(lengths), encoder.max_length)
-    if packing == Packing.AUTO and not is_worthwhile(lengths, padded_width):
-        return encoder.batch(encoded)
-    renderer = encoder.renderer
-    return pack(encoded, padded_width, patch_size=renderer.pixels_per_patch, channels=3 if renderer.rgb else 1)
-
-
 def is_worthwhile(lengths: Sequence[int], padded_width: int) -> bool:
     """Whether packed rows have at least :data:`WORTHWHILE` fewer slots than rows padded to ``padded_width``."""
     rows, width = packed_rows(lengths)
     return len(rows) * width <= (1 - WORTHWHILE) * len(lengths) * (padded_width + 1)
 
 
-def pack(encoded: Sequence[Encoded], padded_width: int, *, patch_size: int, channels: int) -> dict[str, np.ndarray]:
+def pack(
+    images: Sequence[np.ndarray], lengths: Sequence[int], padded_width: int, *, patch_size: int, channels: int
+) -> dict[str, np.ndarray]:
     """Rendered texts as packed rows of R x T patch slots.
 
     Args:
+        images: [P, W] or [P, W, 3] of each text, at least its patches wide.
+        lengths: patches of each text that attention is to see.
         padded_width: patches N of a text in the model's output, which has rows as if the texts had been padded to it.
 
     Returns:
         ``pixel_values`` uint8 [R, C, P, P * T]; ``position_ids`` int64 [R, T]; ``text_slots`` int64 [texts, 1 + N]:
-        the slots of each text in the flattened rows, -1 where it has ended.
+        the slots of each text in the flattened rows, -1 where it has ended; ``attention_mask`` uint8 [texts, N].
     """
-    lengths = [one.length for one in encoded]
     rows, width = packed_rows(lengths)
     pixels = np.full((len(rows), channels, patch_size, patch_size * width), WHITE, np.uint8)
     position_ids = np.zeros((len(rows), width), np.int64)
-    text_slots = np.full((len(encoded), 1 + padded_width), -1, np.int64)
+    text_slots = np.full((len(images), 1 + padded_width), -1, np.int64)
     for number, row in enumerate(rows):
         slot = 0
         for index in row:
             length = lengths[index]
-            image = encoded[index].units["pixel_values"][:, : patch_size * length]
+            image = images[index][:, : patch_size * length]
             image = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
             start = patch_size * (slot + 1)
             pixels[number, :, :, start : start + image.shape[-1]] = image
             position_ids[number, slot : slot + length + 1] = np.arange(length + 1)
             text_slots[index, : length + 1] = number * width + slot + np.arange(length + 1)
             slot += length + 1
-    return {"pixel_values": pixels, "position_ids": position_ids, "text_slots": text_slots}
+    return {
+        "pixel_values": pixels,
+        "position_ids": position_ids,
+        "text_slots": text_slots,
+        "attention_mask": (text_slots[:, 1:] >= 0).astype(np.uint8),
+    }

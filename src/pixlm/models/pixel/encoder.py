@@ -65,7 +65,8 @@ class PixelEncoder(PixelBackbone):
 
         Args:
             pixel_values: [B, 1 or 3, H, W], uint8 or float in [0, 1]; N = patches of the grid.
-            attention_mask: [B, N], 1 = text and its closing black patch; None = all ones.
+            attention_mask: [B, N], 1 = text and its closing black patch; None = all ones. Of packed rows it is what
+                ``text_slots`` says anyway.
             bool_masked_pos: [B, N], 1 = replace by the mask token.
             head_mask: [heads] or [layers, heads], 1 = keep.
             position_ids: [B, N] for packed rows, see :mod:`.packing`. The output is then that of the texts alone, one
@@ -77,22 +78,22 @@ class PixelEncoder(PixelBackbone):
             UsageError: shapes that do not fit; more patches than positions.
         """
         rows, columns = grid_of(pixel_values, self.config.patch_size)
-        check_patch_vector("attention_mask", attention_mask, pixel_values, rows * columns)
         check_patch_vector("bool_masked_pos", bool_masked_pos, pixel_values, rows * columns)
         flags = self._output_flags(output_hidden_states, output_attentions)
         eager = flags["output_attentions"]
         if position_ids is None:
+            check_patch_vector("attention_mask", attention_mask, pixel_values, rows * columns)
             hidden_BTD = self.dropout(self.embeddings(pixel_values, bool_masked_pos=bool_masked_pos))
             visible_BT = None if all_visible(attention_mask) else with_cls(attention_mask)
             rotary = self.rotary(torch.arange(rows * columns + 1, device=hidden_BTD.device)[None])
             sight = sight_of_visible(self.config, visible_BT, hidden_BTD, eager=eager, rotary=rotary)
             encoded = self.run(hidden_BTD, sight, head_mask, flags)
         else:
-            check_packing(position_ids, text_slots, len(pixel_values), rows * columns)
+            check_packing(position_ids, text_slots, attention_mask, len(pixel_values), rows * columns)
             if bool_masked_pos is not None:
                 raise UsageError("bool_masked_pos is for padded rows, not for packed ones")
             if text_slots is None:
-                text_slots = slots_of_texts(position_ids, attention_mask)
+                text_slots = slots_of_texts(position_ids)
             hidden_BTD = self.embeddings.packed(pixel_values, position_ids, text_slots.shape[1] - 1)
             rotary = self.rotary(position_ids)
             sight = sight_of_packed(self.config, position_ids, hidden_BTD, eager=eager, rotary=rotary)

@@ -15,19 +15,15 @@ from torch import Tensor
 from pixlm.errors import UsageError
 
 
-def slots_of_texts(position_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+def slots_of_texts(position_ids: Tensor) -> Tensor:
     """Where each text's tokens are in the flattened rows: [M, 1 + N], CLS first, -1 where a text has ended.
 
-    Texts are counted row by row. A CLS without patches is taken for an empty slot, unless ``attention_mask`` [B, T]
-    says 1.
+    Texts are counted row by row. A CLS without patches is taken for an empty slot.
     """
     flat = position_ids.flatten()
     starts = (flat == 0).nonzero().flatten()
     ends = torch.cat([starts[1:], starts.new_tensor([len(flat)])])
-    if attention_mask is None:
-        used = ends - starts > 1
-    else:
-        used = attention_mask.flatten()[starts] != 0
+    used = ends - starts > 1
     starts, ends = starts[used], ends[used]
     longest = int((ends - starts).max()) if len(starts) else 1
     slots = starts[:, None] + torch.arange(longest, device=flat.device)
@@ -40,7 +36,9 @@ def unpacked(hidden_BTD: Tensor, text_slots: Tensor) -> Tensor:
     return rows.masked_fill((text_slots < 0)[..., None], 0.0)
 
 
-def check_packing(position_ids: Tensor, text_slots: Tensor | None, batch: int, num_patches: int) -> None:
+def check_packing(
+    position_ids: Tensor, text_slots: Tensor | None, attention_mask: Tensor | None, batch: int, num_patches: int
+) -> None:
     """Raises UsageError for shapes that do not fit."""
     if tuple(position_ids.shape) != (batch, num_patches):
         raise UsageError(
@@ -48,3 +46,9 @@ def check_packing(position_ids: Tensor, text_slots: Tensor | None, batch: int, n
         )
     if text_slots is not None and (text_slots.ndim != 2 or text_slots.shape[1] < 2):
         raise UsageError(f"text_slots must be [texts, 1 + patches], not {list(text_slots.shape)}")
+    expected = None if text_slots is None else (text_slots.shape[0], text_slots.shape[1] - 1)
+    if attention_mask is not None and tuple(attention_mask.shape) != expected:
+        raise UsageError(
+            "attention_mask of packed rows is that of their texts and goes with text_slots: "
+            f"{list(expected) if expected else None}, not {list(attention_mask.shape)}"
+        )
