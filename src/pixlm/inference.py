@@ -215,5 +215,6 @@ def load(name: str, *, revision: str | None = None, device: str | None = None) -
         # What does not fit is cut off and counted, as in training.
         encoder = hub.load_encoder(name, revision=revision, max_seq_length=config.num_patches)
     encoder.check_model(config, str(name))
+    encoder.packing = Packing.AUTO
     cast(torch.nn.Module, model).to(where)
     return PixelLM(model, encoder)

@@ -99,6 +99,9 @@ class CachedEncoder(InputEncoder):
     def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
         return self.encoder.pad(encoded, width)
 
+    def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
+        return self.encoder.batch(encoded)
+
     def measure(self, text: Text) -> float:
         return self.encoder.measure(text)
 

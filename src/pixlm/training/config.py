@@ -107,6 +107,8 @@ class TrainConfig:
     """Examples per optimizer step, over all processes and accumulation steps."""
     micro_batch_size: int | None = None
     """Examples per forward pass and process; smaller ones are accumulated. Not given: all at once."""
+    packing: Literal["auto", "on", "off"] = "auto"
+    """Fine-tuning: whether short texts share a row; auto: where it saves a tenth of the patches."""
     epochs: float = 10.0
     """Passes over the train split, when max-steps is not given."""
     max_steps: int | None = None

@@ -15,6 +15,7 @@ from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.cache import cached
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.packing import Packing
 from pixlm.data.readers.problems import Problems, check_labels
 from pixlm.errors import UsageError
 from pixlm.models.heads import head_class
@@ -146,6 +147,7 @@ def _encoder(material: Material) -> InputEncoder:
     task, config = material.task, material.config
     texts = (task.text(example) for example in material.examples["train"])
     encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
+    encoder.packing = Packing(config.train.packing)
     if config.data.cache or (config.data.cache is None and task.cached):
         requests = [task.requests(given) for given in material.examples.values()]
         return cached(encoder, requests, workers=config.train.workers)
