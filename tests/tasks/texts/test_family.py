@@ -24,6 +24,7 @@ from pixlm.tasks.texts.objectives import Guess
 from toy_texts import glue
 
 EXCERPTS = Path(__file__).resolve().parents[2] / "data" / "excerpts"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 TOPICS = ["sports", "travel", "health"]
 
 
@@ -255,3 +256,27 @@ def test_one_label_is_nothing_to_learn_and_many_numbers_are_no_classes():
     assert numbers.labels([text(1.0)]) == []
     assert (numbers.metric, numbers.pair) == ("spearman", None)
     assert not math.isnan(numbers.metrics([Prediction(text(1.0), Guess(2.0))])["spearman"])
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the staged data (../shared/data) are not on this machine")
+@pytest.mark.parametrize(
+    ("task", "folder", "sizes", "labels"),
+    [
+        ("glue", "single/cola", (8551, 527 + 516, 0), 2),
+        ("glue", "pair/rte", (3367, 800, 0), 2),
+        ("glue", "pair/stsb_en", (3749, 1000, 879), 0),
+        ("xnli", "pair/xnli_ur", (0, 2490, 1500), 3),
+        ("nli", "pair/xnli_en", (0, 2490, 1500), 3),
+        ("topic", "topic", (5 * 701, 5 * 99, 5 * 204), 7),
+        ("classify", "single/sentence_polarity", (8662, 1000, 1000), 2),
+    ],
+)
+def test_real_data_sets_are_found_and_read(task, folder, sizes, labels):
+    sources = find(str(SHARED / folder), {}, find_task(task).naming)
+    chosen = find_task(task).settle(sources)
+    splits = [chosen.read(sources.get(split)) if sources.get(split) else [] for split in ("train", "dev", "test")]
+    assert tuple(map(len, splits)) == sizes
+    known = chosen.labels(splits[0] or splits[1])
+    assert len(known) == labels
+    assert labels == 0 or {example.label for split in splits for example in split} == set(known)
