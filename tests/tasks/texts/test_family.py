@@ -12,6 +12,7 @@ import torch
 from pixlm.data.draw import Draw, Drawn
 from pixlm.data.encoders import RenderedText
 from pixlm.data.examples import TextExample
+from pixlm.data.packing import Packing
 from pixlm.data.readers.glue import GLUE as FORMATS
 from pixlm.data.splits import Sources, find
 from pixlm.errors import UsageError
@@ -88,6 +89,26 @@ def test_pairs_are_drawn_with_a_separator_and_cleaned_as_the_task_says():
     assert int(batch["attention_mask"].sum()) == rendered.num_text_patches + 1
     width = rendered.pixel_values.shape[-1]
     assert np.array_equal(batch["pixel_values"][0, 0, :, :width].numpy(), rendered.pixel_values)
+
+
+@pytest.mark.parametrize(("name", "second"), [("topic", None), ("nli", "b"), ("xnli", "b")])
+def test_texts_that_share_a_row_are_scored_as_if_alone(name, second):
+    task = find_task(name)
+    examples = [text(TOPICS[number % 3], "word " * (1 + number), second) for number in range(6)]
+    found = []
+    for packing in (Packing.ON, Packing.OFF):
+        encoder = RenderedText(TextRenderer(max_seq_length=40))
+        encoder.packing = packing
+        objective = task.objective(encoder, TOPICS)
+        batch = objective.collate([Drawn(Draw(0, i), example) for i, example in enumerate(examples)])
+        with torch.no_grad():
+            loss = objective.loss(model_for(task, TOPICS), batch)
+        scores = [list(row.value.scores.values()) for row in objective.reduce(loss.outputs, batch)]
+        found.append((len(batch["pixel_values"]), float(loss.sum), scores))
+    (packed, *first), (padded, *second_time) = found
+    assert packed < padded == len(examples)
+    assert first[0] == pytest.approx(second_time[0], rel=1e-5)
+    assert np.allclose(first[1], second_time[1], rtol=1e-5)
 
 
 def test_characters_off_the_canvas_are_counted():
