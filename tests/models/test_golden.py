@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from pixlm.models import sincos_table
+from pixlm.models.biaffine import Biaffine
+from pixlm.models.pixel.pooling import AttentionPooling, max_pool, mean_pool
 
 ROOT = Path(__file__).parents[2]
 SUBSET = ROOT / "tests" / "golden" / "pixel-models"
@@ -49,6 +51,33 @@ def test_full(case, attention):
     report = check.run(FULL, case, attention)
     assert report.outputs
     assert report.failures == []
+
+
+def test_pooling():
+    recorded = {name: torch.from_numpy(value) for name, value in np.load(SUBSET / "extras" / "pooling.npz").items()}
+    hidden, mask = recorded["hidden"], recorded["mask"]
+    torch.testing.assert_close(mean_pool(hidden, mask), recorded["out.mean"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(max_pool(hidden, mask), recorded["out.max"], rtol=0, atol=0)
+    attention = AttentionPooling(hidden.shape[-1], 2, mask_padding=False)
+    attention.load_state_dict(
+        {
+            name.removeprefix("pma2.pooler."): value
+            for name, value in recorded.items()
+            if name.startswith("pma2.pooler.")
+        }
+    )
+    torch.testing.assert_close(attention(hidden, mask), recorded["out.pma2"], rtol=1e-5, atol=1e-6)
+
+
+def test_biaffine_scorer():
+    recorded = {name: torch.from_numpy(value) for name, value in np.load(SUBSET / "extras" / "biaffine.npz").items()}
+    for number in range(3):
+        weight, x, y, out = (recorded[f"{number}.{name}"] for name in ("weight", "x", "y", "out"))
+        width = x.shape[-1]
+        bias_x, bias_y = weight.shape[1] > width, weight.shape[2] > width
+        scorer = Biaffine(width, len(weight), bias_x=bias_x, bias_y=bias_y)
+        scorer.load_state_dict({"weight": weight})
+        torch.testing.assert_close(scorer(x, y), out, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("file", "dtype"), [("sincos.npz", torch.float64), ("sincos-m4.npz", torch.float32)])
