@@ -155,7 +155,8 @@ def test_bfloat16(config, batch):
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("pixel-base", 112.3), ("pixel-small", 25.4), ("pixel-tiny", 3.3), ("pixel-nano", 1.0)]
+    ("name", "millions"),
+    [("pixel-large", 330.1), ("pixel-base", 112.3), ("pixel-small", 25.4), ("pixel-tiny", 3.3), ("pixel-nano", 1.0)],
 )
 def test_presets(name, millions):
     with torch.device("meta"):

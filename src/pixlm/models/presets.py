@@ -18,7 +18,7 @@ from .token_checkpoint import token_config
 
 # Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
 PRESETS: dict[str, dict[str, Any]] = {
-    # 331.2 M: ViT-large's encoder with the decoder of pixel-base
+    # 330.1 M: ViT-large's encoder with the decoder of pixel-base
     "pixel-large": {
         "hidden_size": 1024,
         "num_hidden_layers": 24,
