@@ -18,6 +18,8 @@ from .token_checkpoint import token_config
 
 # Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
 PRESETS: dict[str, dict[str, Any]] = {
+    # 112.3 M: the published model (Rust et al. 2023)
+    "pixel-base": {},
     # 330.1 M: ViT-large's encoder with the decoder of pixel-base
     "pixel-large": {
         "hidden_size": 1024,
@@ -25,8 +27,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_attention_heads": 16,
         "intermediate_size": 4096,
     },
-    # 112.3 M: the published model (Rust et al. 2023)
-    "pixel-base": {},
     # 25.4 M: DeiT-small's encoder, a decoder in proportion
     "pixel-small": {
         "hidden_size": 384,
