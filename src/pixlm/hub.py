@@ -31,7 +31,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
-from pixlm.data.tokens import TOKENIZER_FILES, TokenizedText, has_tokenizer, load_tokenizer
+from pixlm.data.tokenizer_files import TOKENIZER_FILES, has_tokenizer, load_tokenizer
+from pixlm.data.tokens import TokenizedText
 from pixlm.data.vocabulary import train_tokenizer
 from pixlm.errors import UsageError
 from pixlm.models import (

@@ -11,7 +11,8 @@ import yaml
 
 from pixlm.errors import UsageError
 from pixlm.training import bench as module
-from pixlm.training.bench import BenchConfig, Cost, Row, bench
+from pixlm.training.bench import BenchConfig, Row, bench
+from pixlm.training.cost import Cost
 
 
 class InThisProcess:
@@ -67,7 +68,7 @@ def test_every_model_gets_the_same_budget_and_data(quick, treebank, tmp_path, mo
     assert [row["model"] for row in report["rows"]] == models
     assert report["rows"][0]["cost"]["parameters"] == pixel.cost.parameters
     # The same command takes over what is done; another budget does not mix with it.
-    monkeypatch.setattr(module, "_measured", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(module, "measured", lambda *_: pytest.fail("trained again"))
     assert bench("ud", config(treebank, tmp_path)) == rows
     with pytest.raises(UsageError, match=r"with another train\.max_steps"):
         bench("ud", config(treebank, tmp_path, steps=3))

@@ -12,22 +12,10 @@ from typing import Any
 import numpy as np
 import tokenizers
 from tokenizers import Encoding, Tokenizer, processors
-from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from pixlm.data.encoders import Encoded, InputEncoder, Text
 from pixlm.errors import UsageError
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "*.model",
-)
-"""What a tokenizer may consist of."""
 
 # Their position table begins with padding: the first token has the position after ``pad_token_id``.
 _POSITIONS_AFTER_PADDING = {
@@ -37,39 +25,6 @@ _POSITIONS_AFTER_PADDING = {
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Longer pieces between spaces are measured again each time: in scripts without spaces they are whole sentences.
 _LONGEST_REMEMBERED = 32
-
-
-def has_tokenizer(folder: Path) -> bool:
-    """Whether a folder holds what a tokenizer can be made from."""
-    return any(path for pattern in ("tokenizer.json", "vocab.*", "*.model") for path in folder.glob(pattern))
-
-
-def load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenizerFast:
-    """The tokenizer in the folder of a checkpoint; no network, no code from the folder.
-
-    Raises:
-        UsageError: there is none, or it cannot be read; names the folder.
-    """
-    if not has_tokenizer(folder):
-        raise UsageError(f"{folder} holds no tokenizer: tokenizer.json is missing")
-    # A tokenizer.json is taken as it is. The classes that transformers has for some models would build their own steps
-    # around its vocabulary, and lower-case, for example, unless another file forbids it.
-    whole = (folder / "tokenizer.json").is_file()
-    reader: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
-    options = {} if whole else {"config": config}
-    try:
-        tokenizer = reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **options)
-        padding = getattr(config, "pad_token_id", None)
-        if tokenizer.pad_token is None and padding is not None:
-            tokenizer.pad_token = tokenizer.convert_ids_to_tokens(padding)
-    except Exception as error:  # damaged files make the readers fail in many ways, Rust's panics among them
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise UsageError(f"{folder}: its tokenizer cannot be read ({reason})") from error
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise UsageError(f"{folder}: {type(tokenizer).__name__} keeps no offsets; a tokenizer.json is needed")
-    if tokenizer.pad_token_id is None:
-        raise UsageError(f"{folder}: its tokenizer has no padding token, so texts cannot be put into batches")
-    return tokenizer
 
 
 def positions_of(config: PretrainedConfig) -> int | None:
@@ -192,9 +147,6 @@ class TokenizedText(InputEncoder):
                 f"--render.max-seq-length {self.max_length} is more than the {positions} positions of {name}; "
                 f"use at most {positions}"
             )
-        size = self._texts.get_vocab_size()
-        if size > config.vocab_size:
-            raise UsageError(f"the tokenizer of {name} knows {size} tokens, but the model only {config.vocab_size}")
         if config.model_type in _POSITIONS_AFTER_PADDING and self.tokenizer.pad_token_id != config.pad_token_id:
             raise UsageError(
                 f"the tokenizer of {name} pads with token {self.tokenizer.pad_token_id}, but the model, which counts "

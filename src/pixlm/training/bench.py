@@ -12,9 +12,9 @@ import multiprocessing
 import os
 import platform
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,13 +23,13 @@ import torch
 
 import pixlm
 from pixlm import files
-from pixlm.data.encoders import Text
-from pixlm.errors import UsageError
+from pixlm.errors import RunError, UsageError
 from pixlm.models.weights import read_json
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Task
 from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig, from_dict
-from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, settle, sources
+from pixlm.training.cost import COST, Cost, mean_cost, measured
+from pixlm.training.finetune import Results, settle
 from pixlm.training.output import finished
 from pixlm.training.seeds import parse_seeds
 
@@ -41,8 +41,7 @@ SUITES: Mapping[str, tuple[str, ...]] = {
 }
 """The tasks of each suite."""
 
-COST, REPORT = "cost.json", "bench.json"
-_ENCODED = 500  # examples whose units are counted
+REPORT = "bench.json"
 _EVALUATIONS = 5  # on dev, in the course of a run
 
 
@@ -96,22 +95,6 @@ class BenchConfig:
             budget.batch_size if self.batch_size is None else self.batch_size,
             budget.learning_rate if self.learning_rate is None else self.learning_rate,
         )
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run took.
-
-    seconds: of the whole run, reading and scoring included; cpu_seconds: the same, summed over threads; memory: the
-    highest use in MiB beyond what the process held before (of a GPU: the highest allocation), None where the system
-    does not tell; units_per_word: of the scored split, separators included, words being what spaces separate.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    memory: float | None
-    parameters: int
-    units_per_word: float
 
 
 @dataclass(frozen=True)
@@ -222,55 +205,13 @@ def _run(task: Task[Any], config: FinetuneConfig) -> tuple[Results, Cost | None]
     path = Path(config.output) / COST
     if done is None:
         # A process of its own, so that memory that another run has left behind does not count.
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            done = pool.submit(_measured, task.name, config).result()
+        try:
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+                done = pool.submit(measured, task.name, config).result()
+        except BrokenProcessPool:
+            raise RunError(f"{config.output}: the run's process was killed; was there too little memory?") from None
     cost = Cost(**read_json(path)) if path.is_file() else None
     return done, cost
-
-
-def _measured(task_name: str, config: FinetuneConfig) -> Results:
-    """Fine-tune, and write what it took; of a resumed run it is not known."""
-    folder = Path(config.output)
-    resumed = bool(files.checkpoints(folder)) if folder.is_dir() else False
-    on_gpu = torch.cuda.is_available()
-    before, seconds, cpu_seconds = _memory()[0], time.perf_counter(), time.process_time()
-    results = finetune(task_name, config)
-    seconds, cpu_seconds = time.perf_counter() - seconds, time.process_time() - cpu_seconds
-    peak = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else _memory()[1]
-    if not resumed:
-        model = load_finetuned(task_name, config.output)
-        cost = Cost(
-            seconds=seconds,
-            cpu_seconds=cpu_seconds,
-            memory=None if peak is None or before is None else peak - (0.0 if on_gpu else before),
-            parameters=sum(parameter.numel() for parameter in model.model.parameters()),
-            units_per_word=_units_per_word(model, config),
-        )
-        files.write_json(folder / COST, dataclasses.asdict(cost))
-    return results
-
-
-def _memory() -> tuple[float | None, float | None]:
-    """(memory in use, the most so far) of this process, in MiB."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return None, None
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(lines["VmRSS"].split()[0]) / 1024, int(lines["VmHWM"].split()[0]) / 1024
-
-
-def _units_per_word(found: FinetunedModel, config: FinetuneConfig) -> float:
-    task = found.task
-    data = sources(task, config.data)
-    split = next(name for name in ("test", "dev", "train") if data.get(name))
-    texts = [task.text(example) for example in task.read(data.get(split))[:_ENCODED]]
-    return sum(found.encoder.encode(text).length for text in texts) / max(1, sum(map(_words, texts)))
-
-
-def _words(text: Text) -> int:
-    if isinstance(text, tuple):
-        return sum(map(_words, text))
-    return len(text.split() if isinstance(text, str) else text)
 
 
 def _row(task: Task[Any], data: str, model: str, runs: Sequence[tuple[Results, Cost | None]]) -> Row:
@@ -287,18 +228,7 @@ def _row(task: Task[Any], data: str, model: str, runs: Sequence[tuple[Results, C
         metric=task.metric,
         scores=tuple(scores.get(task.metric, 0.0) for scores in results),
         lost=statistics.fmean(scores["lost"] for scores in results),
-        cost=_mean_cost(costs) if costs else None,
-    )
-
-
-def _mean_cost(costs: Sequence[Cost]) -> Cost:
-    first = costs[0]
-    known = [cost.memory for cost in costs if cost.memory is not None]
-    return dataclasses.replace(
-        first,
-        seconds=statistics.fmean(cost.seconds for cost in costs),
-        cpu_seconds=statistics.fmean(cost.cpu_seconds for cost in costs),
-        memory=statistics.fmean(known) if known else None,
+        cost=mean_cost(costs) if costs else None,
     )
 
 
