@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "data": ("pixlm.cli.data", None, "the data sets of the published experiments: list, get, convert"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
     "convert": ("pixlm.cli.convert", "train", "write a model for the original PIXEL code"),
+    "fonts": ("pixlm.cli.fonts", None, "fonts: list, check a text against them, build a large one, get one"),
     "doctor": ("pixlm.cli.doctor", None, "versions, fonts, coverage, threads, and what to install for what is missing"),
 }
 

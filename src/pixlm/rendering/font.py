@@ -83,7 +83,7 @@ class Font:
         except OSError as error:
             raise UsageError(f"cannot read the font file {path}: {error.strerror or error}") from None
         self.data = data
-        tables = _check_tables(path, data, self.index)
+        tables = check_tables(path, data, self.index)
         self.size = size
         self.face = hb.Face(hb.Blob(data), self.index)
         self.font = hb.Font(self.face)
@@ -229,7 +229,7 @@ def face_count(data: bytes) -> int:
     return int(struct.unpack_from(">L", data, 8)[0]) if data[:4] == b"ttcf" else 1
 
 
-def _check_tables(path: Path, data: bytes, index: int) -> dict[str, tuple[int, int]]:
+def check_tables(path: Path, data: bytes, index: int) -> dict[str, tuple[int, int]]:
     """The table directory of a face, checked against the file's size before any library parses it."""
     if len(data) < 12 or data[:4] not in _SFNT_VERSIONS:
         raise UsageError(f"{path} is no TrueType or OpenType font")
