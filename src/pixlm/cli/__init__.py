@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
     "embed": ("pixlm.cli.embed", "train", "one vector per text, as .npy, .npz or JSON lines"),
     "convert": ("pixlm.cli.convert", "train", "write a model for the original PIXEL code"),
+    "fonts": ("pixlm.cli.fonts", None, "fonts: list, check a text against them, build a large one, get one"),
     "doctor": ("pixlm.cli.doctor", None, "versions, fonts, coverage, threads, and what to install for what is missing"),
 }
 

@@ -50,7 +50,7 @@ def without_harfbuzz(data: bytes, directory: int, glyph_of: Callable[[int], int 
         if tag == b"GSUB" and table:
             struct.pack_into(_RECORD, copy, record, tag, 0, len(copy), len(table))
             copy += table
-        elif tag in (b"GSUB", b"GPOS"):
+        elif tag in (b"GSUB", b"GPOS", b"sbix"):  # beside sbix bitmaps FreeType would not load outlines
             copy[record + 3] = ord("Z")  # keeps the directory sorted, which HarfBuzz relies on
     return bytes(copy)
 

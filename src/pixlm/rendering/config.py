@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixlm.errors import UsageError
+from pixlm.rendering.font import split_face
 
 if TYPE_CHECKING:
     from pixlm.rendering.renderer import TextRenderer
@@ -54,10 +55,13 @@ _ARGUMENTS = (*_NUMBERS, *_OWN, "rgb", "font_file", "fallback_fonts", "fallback_
 
 def save(renderer: TextRenderer, folder: Path) -> Path:
     """Write the configuration and copies of the fonts into ``folder``; returns the configuration's path."""
+    files: dict[Path, str] = {}
     names: dict[Path, str] = {}
     for path in (renderer.font_file, *renderer.fallback_fonts):
-        taken = set(names.values())
-        names[path] = path.name if path.name not in taken else f"{len(names)}-{path.name}"
+        file, _ = split_face(path)
+        taken = set(files.values())
+        files.setdefault(file, file.name if file.name not in taken else f"{len(files)}-{file.name}")
+        names[path] = files[file] + path.name.removeprefix(file.name)  # with the number of the face
     values = {
         **_UPSTREAM_ONLY,
         **{key: getattr(renderer, key) for key in (*_NUMBERS, *_OWN)},
@@ -70,10 +74,10 @@ def save(renderer: TextRenderer, folder: Path) -> Path:
     target = folder / CONFIG_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, name in names.items():
+        for file, name in files.items():
             copy = folder / name
-            if not (copy.exists() and copy.samefile(path)):
-                shutil.copyfile(path, copy)
+            if not (copy.exists() and copy.samefile(file)):
+                shutil.copyfile(file, copy)
         target.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot save the renderer to {folder}: {error.strerror or error}") from None
@@ -116,19 +120,39 @@ def load(
 def check_fingerprint(saved: dict[str, Any], renderer: TextRenderer) -> None:
     """Warn, once, if a loaded renderer is not the one that was saved."""
     current = renderer.fingerprint
-    parts = []
-    if _digests(saved.get("fonts")) != _digests(current["fonts"]):
-        parts.append("its font files are others")
+    parts, mend = [], []
+    others = _other_fonts(saved.get("fonts"), current["fonts"])
+    if others:
+        parts.append(f"its font files are others ({', '.join(others)})")
+        mend.append("put the saved font files back beside it")
     before, now = saved.get("versions"), current["versions"]
     before = before if isinstance(before, dict) else {}
-    parts += [f"{name} is {now[name]}, was {before.get(name)}" for name in now if now[name] != before.get(name)]
+    changed = [name for name in now if now[name] != before.get(name)]
+    parts += [f"{name} is {now[name]}, was {before.get(name)}" for name in changed]
     same_pixels = saved.get("sample") == current["sample"]
-    if parts or not same_pixels:
-        warnings.warn(
-            "the loaded TextRenderer differs from the one that was saved: "
-            + "; ".join([*parts, f"a sample text is drawn {'with the same' if same_pixels else 'WITH OTHER'} pixels"]),
-            stacklevel=3,
-        )
+    if changed and not same_pixels:
+        mend.append("install the versions that it was saved with")
+    if not (parts or not same_pixels):
+        return
+    picture = "with the same" if same_pixels else "WITH OTHER"
+    advice = (
+        f"; models trained on its images may do worse: {' and '.join(mend)}, or save the renderer anew" if mend else ""
+    )
+    warnings.warn(
+        "the loaded TextRenderer differs from the one that was saved: "
+        + "; ".join([*parts, f"a sample text is drawn {picture} pixels"])
+        + advice,
+        stacklevel=3,
+    )
+
+
+def _other_fonts(saved: Any, current: list[dict[str, Any]]) -> list[str]:
+    """Names of the fonts whose bytes are not the saved ones; files may have changed their names."""
+    before = _digests(saved)
+    now = _digests(current)
+    if before == now:
+        return []
+    return [font["file"] for font in current if font["sha256"] not in before] or ["in another order, or fewer"]
 
 
 def _digests(fonts: Any) -> list[Any]:

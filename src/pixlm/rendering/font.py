@@ -21,9 +21,9 @@ import numpy as np
 import uharfbuzz as hb
 
 from pixlm.errors import UsageError
+from pixlm.rendering import colour_glyphs
 from pixlm.rendering.autohint import without_harfbuzz
 from pixlm.rendering.freetype_library import freetype
-from pixlm.rendering.resampling import scale_down
 
 UNITS = 1024  # HarfBuzz and Pango units in a pixel
 
@@ -36,7 +36,6 @@ _BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
 # HarfBuzz up to 6 leaves out contextual alternates for Hangul, as Uniscribe does; later versions apply them.
 _HANGUL_FEATURES = {"calt": False}
 _SFNT_VERSIONS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")
-_LARGEST_STRIKE = 4096  # pixels a side; larger pictures are refused before they are decoded
 _COLOUR_TABLES = {"CBDT", "sbix", "COLR"}
 
 
@@ -68,7 +67,8 @@ class Font:
     """A font file at a size.
 
     Args:
-        path: TrueType or OpenType file; of a collection (``.ttc``) the first face.
+        path: TrueType or OpenType file. Of a collection (``.ttc``) the first face, or the one whose number stands after
+            a number sign: ``fonts.ttc#2``. Of a variable font the default instance.
         size: pixels per em in 1/1024 px.
 
     Raises:
@@ -77,14 +77,15 @@ class Font:
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
+        self.file, self.index = split_face(path)
         try:
-            data = path.read_bytes()
+            data = self.file.read_bytes()
         except OSError as error:
             raise UsageError(f"cannot read the font file {path}: {error.strerror or error}") from None
         self.data = data
-        tables = _check_tables(path, data)
+        tables = check_tables(path, data, self.index)
         self.size = size
-        self.face = hb.Face(hb.Blob(data), 0)
+        self.face = hb.Face(hb.Blob(data), self.index)
         self.font = hb.Font(self.face)
         self.font.scale = (size, size)
         extents = self.font.get_font_extents("ltr")
@@ -95,12 +96,13 @@ class Font:
         self.descent = -(self.descender // UNITS) * UNITS
         self.has_colour = bool(_COLOUR_TABLES & tables.keys())
         try:
+            directory = _directory_offset(data, self.index)
             self._rasteriser = freetype.Face(
-                io.BytesIO(without_harfbuzz(data, _directory_offset(data), self.font.get_nominal_glyph))
+                io.BytesIO(without_harfbuzz(data, directory, self.font.get_nominal_glyph)), self.index
             )
             if self._rasteriser.is_scalable:
                 self._rasteriser.set_char_size((size * 64 * 2 // UNITS + 1) // 2)
-                self._strike = 0.0
+                self._strike = colour_glyphs.sbix_strike(self.face) if "sbix" in tables else 0.0
             else:
                 sizes = self._rasteriser.available_sizes
                 self._strike = max(s.y_ppem for s in sizes) / 64 if sizes else 0.0
@@ -110,6 +112,13 @@ class Font:
             raise UsageError(f"FreeType cannot open the font {path}: {error}") from None
         if not self.face.glyph_count or not len(self.face.unicodes):
             raise UsageError(f"{path} is no usable font: it maps no characters to glyphs")
+        self._layers = "COLR" in tables and colour_glyphs.can_paint()
+        if "COLR" in tables and not self._layers:
+            warnings.warn(
+                f"{path} has layers of colour (COLR), which uharfbuzz {hb.__version__} cannot paint; its glyphs are "
+                "drawn as black outlines. Update it: pip install -U uharfbuzz",
+                stacklevel=2,
+            )
         self._bitmaps: dict[int, Bitmap] = {}
         self._warned = False
         self._lock = threading.Lock()
@@ -170,8 +179,21 @@ class Font:
         found = self._bitmaps.get(glyph)
         if found is None:
             with self._lock:
-                found = self._bitmaps[glyph] = self._colour_bitmap(glyph) if self._strike else self._outline(glyph)
+                found = self._bitmaps[glyph] = self._draw(glyph)
         return found
+
+    def _draw(self, glyph: int) -> Bitmap:
+        picture = None
+        try:
+            if self._strike:
+                picture = colour_glyphs.from_strike(self.font, glyph, self._strike, self.size, UNITS)
+            elif self._layers:
+                picture = colour_glyphs.from_layers(self.font, glyph, UNITS)
+        except colour_glyphs.DamagedGlyph:
+            return self._damaged(glyph)
+        if picture is not None:
+            return Bitmap(*picture)
+        return self._outline(glyph) if self._rasteriser.is_scalable else _NO_BITMAP
 
     def _outline(self, glyph: int) -> Bitmap:
         face = self._rasteriser
@@ -187,25 +209,6 @@ class Font:
         alpha = np.array(bitmap.buffer, np.uint8).reshape(rows, pitch)[:, :columns].copy()
         return Bitmap(face.glyph.bitmap_left, face.glyph.bitmap_top, alpha)
 
-    def _colour_bitmap(self, glyph: int) -> Bitmap:
-        png = self.font.get_glyph_color_png(glyph).data
-        extents = self.font.get_glyph_extents(glyph)
-        if not png or extents is None:
-            return _NO_BITMAP
-        from PIL import Image
-
-        try:
-            with Image.open(io.BytesIO(png)) as image:
-                if max(image.size) > _LARGEST_STRIKE:
-                    return self._damaged(glyph)
-                pixels = np.asarray(image.convert("RGBA"))
-        except (OSError, ValueError, SyntaxError):  # what Pillow raises for pictures that are none
-            return self._damaged(glyph)
-        # HarfBuzz scales the strike's bearings to the font's size; undoing that gives back whole strike pixels.
-        strike_units = self.size / self._strike
-        left, top = round(extents.x_bearing / strike_units), round(extents.y_bearing / strike_units)
-        return Bitmap(*scale_down(pixels, left, top, self.size / UNITS / self._strike))
-
     def _damaged(self, glyph: int) -> Bitmap:
         if not self._warned:
             self._warned = True
@@ -213,12 +216,28 @@ class Font:
         return _NO_BITMAP
 
 
-def _check_tables(path: Path, data: bytes) -> dict[str, tuple[int, int]]:
-    """The table directory of the first face, checked against the file's size before any library parses it."""
+def split_face(path: Path) -> tuple[Path, int]:
+    """File and number of the face of ``fonts.ttc#2``; 0 without a number sign, or if a file has that very name."""
+    file, sign, number = path.name.rpartition("#")
+    if sign and number.isdecimal() and not path.exists():
+        return path.with_name(file), int(number)
+    return path, 0
+
+
+def face_count(data: bytes) -> int:
+    """Faces in a font file: 1 but for collections."""
+    return int(struct.unpack_from(">L", data, 8)[0]) if data[:4] == b"ttcf" else 1
+
+
+def check_tables(path: Path, data: bytes, index: int) -> dict[str, tuple[int, int]]:
+    """The table directory of a face, checked against the file's size before any library parses it."""
     if len(data) < 12 or data[:4] not in _SFNT_VERSIONS:
         raise UsageError(f"{path} is no TrueType or OpenType font")
+    if index >= (count := face_count(data)):
+        which = f"faces 0 to {count - 1}" if count > 1 else "one face only"
+        raise UsageError(f"there is no font {path}: the file has {which}")
     try:
-        tables = _table_directory(data)
+        tables = _table_directory(data, index)
     except struct.error:
         raise UsageError(f"the font file {path} is broken: it ends inside its table directory") from None
     for tag, (offset, length) in tables.items():
@@ -230,14 +249,14 @@ def _check_tables(path: Path, data: bytes) -> dict[str, tuple[int, int]]:
     return tables
 
 
-def _directory_offset(data: bytes) -> int:
-    return struct.unpack_from(">L", data, 12)[0] if data[:4] == b"ttcf" else 0
+def _directory_offset(data: bytes, index: int) -> int:
+    return struct.unpack_from(">L", data, 12 + 4 * index)[0] if data[:4] == b"ttcf" else 0
 
 
-def _table_directory(data: bytes) -> dict[str, tuple[int, int]]:
-    start = _directory_offset(data)
+def _table_directory(data: bytes, index: int) -> dict[str, tuple[int, int]]:
+    start = _directory_offset(data, index)
     (count,) = struct.unpack_from(">H", data, start + 4)
-    records = (struct.unpack_from(">4sLLL", data, start + 12 + 16 * index) for index in range(count))
+    records = (struct.unpack_from(">4sLLL", data, start + 12 + 16 * record) for record in range(count))
     return {tag.decode("latin-1"): (offset, length) for tag, _, offset, length in records}
 
 

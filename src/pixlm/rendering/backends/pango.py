@@ -237,7 +237,7 @@ class _Libraries:
         rules = _rules(fonts).encode()
         good = self._fontconfig.FcConfigParseAndLoadFromMemory(config, rules, 1)
         for font in fonts:
-            good = good and self._fontconfig.FcConfigAppFontAddFile(config, str(font.path.resolve()).encode())
+            good = good and self._fontconfig.FcConfigAppFontAddFile(config, str(font.file.resolve()).encode())
         if not good or not self._fontconfig.FcConfigBuildFonts(config):
             raise UsageError(f"fontconfig cannot use the fonts {', '.join(str(font.path) for font in fonts)}")
         # PyGObject's hash of an object is its address.
@@ -265,9 +265,9 @@ def _rules(fonts: Sequence[Font]) -> str:
         return "".join(f"<string>pixlm {index}</string>" for index in order)
 
     names = "\n".join(
-        f'<match target="scan"><test name="file"><string>{escape(str(font.path.resolve()))}</string></test>'
-        f'<test name="index"><int>0</int></test><edit name="family" mode="assign"><string>pixlm {index}</string></edit>'
-        "</match>"
+        f'<match target="scan"><test name="file"><string>{escape(str(font.file.resolve()))}</string></test>'
+        f'<test name="index"><int>{font.index}</int></test>'
+        f'<edit name="family" mode="assign"><string>pixlm {index}</string></edit></match>'
         for index, font in enumerate(fonts)
     )
     colour_first = sorted(range(len(fonts)), key=lambda index: not fonts[index].has_colour)

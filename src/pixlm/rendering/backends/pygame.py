@@ -49,7 +49,8 @@ class PyGameBackend:
         path = fonts.fonts[0].path
         try:
             # The resolution is given here because pygame's default one is shared by the whole process.
-            self._font = freetype.Font(str(path), size=font_size, resolution=int(dpi))
+            font = fonts.fonts[0]
+            self._font = freetype.Font(str(font.file), size=font_size, font_index=font.index, resolution=int(dpi))
         except (RuntimeError, OSError) as error:  # pygame.error is a RuntimeError
             raise UsageError(f"pygame cannot open the font {path}: {error}") from None
         self._ascent = int(self._font.get_sized_ascender())
