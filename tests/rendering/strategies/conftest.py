@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from pixlm import TextRenderer
 
-#: How many examples each property is tried with; test_long.py asks for the long profile.
+#: How many examples each property is tried with; test_long.py asks for "more", a person now and then for "long".
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 settings.register_profile("bounded", max_examples=60, **_COMMON)
+settings.register_profile("more", max_examples=200, **_COMMON)
 settings.register_profile("long", max_examples=1000, **_COMMON)
 settings.load_profile(os.environ.get("PIXLM_HYPOTHESIS", "bounded"))
 

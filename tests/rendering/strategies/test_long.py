@@ -1,4 +1,4 @@
-"""The properties of test_properties.py with many more examples."""
+"""The properties of test_properties.py with more examples."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 
 @pytest.mark.slow
-def test_many_examples():
+def test_more_examples():
     properties = Path(__file__).parent / "test_properties.py"
     command = [sys.executable, "-m", "pytest", str(properties), "-q", "-x"]
     done = subprocess.run(
-        command, env={**os.environ, "PIXLM_HYPOTHESIS": "long"}, capture_output=True, text=True, check=False
+        command, env={**os.environ, "PIXLM_HYPOTHESIS": "more"}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:]

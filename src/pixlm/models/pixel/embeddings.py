@@ -76,7 +76,7 @@ class PixelEmbeddings(nn.Module):
         cls_11D: Tensor = self.cls_token
         if self.position_embeddings is not None:
             positions = positions_for(self.position_embeddings, grid, self.config.extend_positions)
-            patch_positions = positions[:, 1:] if keep_ids is None else positions[0, 1:][keep_ids]
+            patch_positions = positions[:, 1:] if keep_ids is None else F.embedding(keep_ids, positions[0, 1:])
             embedded_BKD = embedded_BKD + patch_positions
             cls_11D = cls_11D + positions[:, :1]
         return torch.cat([cls_11D.expand(len(embedded_BKD), -1, -1).to(embedded_BKD), embedded_BKD], dim=1)
@@ -93,7 +93,8 @@ class PixelEmbeddings(nn.Module):
         if self.position_embeddings is None:
             return tokens_BTD
         positions = positions_for(self.position_embeddings, (1, longest), self.config.extend_positions)
-        return tokens_BTD + positions[0][position_ids]
+        # Indexing would do, but its backward pass adds in the order in which threads come.
+        return tokens_BTD + F.embedding(position_ids, positions[0])
 
     def reset_parameters(self) -> None:
         """CLS and mask token normal, positions sin-cos."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pixlm.errors import UsageError
 
@@ -32,7 +33,7 @@ def slots_of_texts(position_ids: Tensor) -> Tensor:
 
 def unpacked(hidden_BTD: Tensor, text_slots: Tensor) -> Tensor:
     """[B, T, D] -> [M, 1 + N, D]; zeros where a text has ended."""
-    rows = hidden_BTD.flatten(0, 1)[text_slots.clamp(min=0)]
+    rows = F.embedding(text_slots.clamp(min=0), hidden_BTD.flatten(0, 1))  # indexing has no deterministic backward pass
     return rows.masked_fill((text_slots < 0)[..., None], 0.0)
 
 
