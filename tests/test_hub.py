@@ -134,7 +134,7 @@ def test_an_existing_folder_wins(folder, monkeypatch, tmp_path):
         ("runs/modle", r"no folder and no preset is called runs/modle; did you mean runs/model\?"),
         ("./rnus/model", r"did you mean runs/model\?"),
         ("pixel-bsae", r"did you mean pixel-base\?"),
-        ("zzz", "presets are pixel-large"),
+        ("zzz", "presets are pixel-base"),
         ("runs", r"runs holds no model: config.json is missing; did you mean runs/model\?"),
         ("runs/model/config.json", "is a file; give the folder"),
     ],
