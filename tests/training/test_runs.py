@@ -153,6 +153,33 @@ def test_an_output_folder_that_is_taken_is_left_alone(straight, texts, tmp_path,
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
+def test_two_processes_do_not_write_to_one_folder(texts, tmp_path, pixlm):
+    output = tmp_path / "run"
+    output.mkdir()
+    hold = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
+    arguments = [sys.executable, "-c", hold, str(output / ".lock")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        code, _, error = pixlm(*pretrain(texts, output, "--train.max-steps", "1"))
+        assert code == 2
+        assert "another process is writing a run there" in error
+        other.communicate(b"\n")
+    assert pixlm(*pretrain(texts, output, "--train.max-steps", "1"))[0] == 0
+    assert not (output / ".lock").exists()
+
+
+def test_a_run_knows_its_files_from_any_folder(treebank, tmp_path, pixlm, monkeypatch):
+    few = ("--train.max-steps", "1", "--train.batch-size", "4", "--render.max-seq-length", "32", "--seeds", "1")
+    command = ("finetune", "pos", "--model", "pixel-nano", "--output", str(tmp_path / "run"), *few)
+    monkeypatch.chdir(treebank.parent)
+    assert pixlm(*command, "--data", treebank.name)[0] == 0
+    run = yaml.safe_load((tmp_path / "run" / "seed-1" / "run.yaml").read_text())
+    assert (run["data"]["path"], run["model"]) == (str(treebank), "pixel-nano")
+    monkeypatch.chdir(tmp_path)
+    assert pixlm(*command, "--data", treebank)[0] == 0  # taken over
+
+
 def test_accumulated_micro_batches_equal_one_batch(texts, tmp_path, pixlm):
     more = ("--train.max-steps", "3", "--train.dropout", "0.0")
     assert pixlm(*pretrain(texts, tmp_path / "one", *more))[0] == 0

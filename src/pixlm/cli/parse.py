@@ -33,7 +33,8 @@ def parse_run(
 
     Raises UsageError for a file that cannot be read or does not fit, and where no model is named.
     """
-    from pixlm.training.config import from_dict, from_yaml
+    from pixlm.settings import from_dict
+    from pixlm.training.config import from_yaml
 
     rest, path = _take(arguments, "--config")
     base = from_dict(dict(recipe or {}), defaults, f"recipe of {verb}")

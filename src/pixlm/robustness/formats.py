@@ -138,6 +138,16 @@ def _numbered(lines: Sequence[str]) -> bool:
     return re.match(r"\d+[\t ]+[^\t ]+[\t ]+[^\t ]", first) is not None
 
 
+def tabbed(path: Path, job: Job) -> str:
+    """What is called .tsv: KLUE's characters and other words with BIO tags, or a table."""
+    lines = (line for line in _lines(path) if line)
+    first = next(lines, "")
+    while first.startswith("-DOCSTART-"):
+        first = next(lines, "")
+    tagged = first.startswith("## ") or re.fullmatch(r"[^\t]+\t(.*\t)?(O|[BI]-[^\t]+)", first) is not None
+    return labelled_words(path, job) if tagged and not job.columns else table(path, job)
+
+
 def table(path: Path, job: Job) -> str:
     """TSV (no quoting) or CSV; columns with the text before the attack are added behind the others."""
     separated = path.suffix.lower() == ".tsv"
@@ -239,7 +249,7 @@ FORMATS: dict[str, Format] = {
     ".bio": labelled_words,
     ".conll": labelled_words,
     ".txt": labelled_words,
-    ".tsv": table,
+    ".tsv": tabbed,
     ".csv": table,
     ".jsonl": json_lines,
     ".json": squad,

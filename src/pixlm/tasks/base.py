@@ -25,6 +25,7 @@ from pixlm.data.readers.problems import Problems, without_duplicates
 from pixlm.data.splits import Naming, Sources
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
+from pixlm.settings import from_dict
 from pixlm.tasks.objective import Objective, Reduced
 
 E = TypeVar("E", bound=Example)
@@ -85,6 +86,10 @@ class Task(ABC, Generic[E]):
 
     def settle(self, sources: Sources) -> Self:
         """This task with the options that the files decide, where nobody has said them. Default: none."""
+        return self
+
+    def fitted(self, train: Sequence[E]) -> Self:
+        """This task with what its train split decides beyond labels and options. Default: nothing."""
         return self
 
     def select(self, split: str, examples: list[E]) -> list[E]:
@@ -165,21 +170,24 @@ class Task(ABC, Generic[E]):
         """This task as a model with this configuration has learnt it; None if the model has learnt another."""
         if getattr(config, "finetuning_task", None) not in (None, self.name):
             return None
-        return self.with_options(getattr(config, "task_options", None) or {})
+        stored = getattr(config, "task_options", None) or {}
+        if not isinstance(stored, Mapping):
+            raise UsageError(f"the model's task_options are {stored!r}, not settings of the task {self.name}")
+        return self.with_options(stored)
 
     def label_names(self, stored: list[str]) -> list[str]:
         """The labels of a model's outputs, given those in its configuration. Default: these."""
         return stored
 
     def with_options(self, options: TaskOptions | Mapping[str, Any]) -> Self:
-        """This task with other options; a mapping (as stored in a model) changes those that it names and has."""
+        """This task with other options; a mapping (as stored in a model) changes those that it names and has.
+
+        Raises UsageError for values of a wrong type.
+        """
         if isinstance(options, Mapping):
             known = {item.name for item in dataclasses.fields(self.options)}
-            # JSON has no tuples.
-            given: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in known
-            }
-            options = dataclasses.replace(self.options, **given)
+            given = {name: value for name, value in options.items() if name in known}
+            options = from_dict(given, self.options, f"options of {self.name}")
         if type(options) is not type(self.options):
             raise UsageError(f"task {self.name}: options are {type(self.options).__name__}")
         return cast(Self, dataclasses.replace(cast(Any, self), options=options))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from pixlm import files
 from pixlm.data.examples import WordExample
 from pixlm.data.readers.words import MASAKHANER_TAGS, read_entities
-from pixlm.data.splits import ENTITIES
+from pixlm.data.splits import ENTITIES, Sources
 from pixlm.errors import UsageError
-from pixlm.tasks.base import TaskOptions
-from pixlm.tasks.scoring.words import entity_scores
+from pixlm.tasks.base import Prediction, TaskOptions
+from pixlm.tasks.scoring.words import entities_of, entity_scores
 from pixlm.tasks.word_labelling import WordLabelling, WordPrediction
 
 OUTSIDE = "O"
@@ -33,6 +36,14 @@ class EntityLabelling(WordLabelling):
     metric: str = "f1"
     options: EntityOptions = field(default_factory=EntityOptions)
 
+    def settle(self, sources: Sources) -> Self:
+        """With the whole path of the file of tags, which is stored with the run."""
+        given = self.options.labels
+        if given is None:
+            return self
+        whole = str(Path(given).expanduser().absolute())
+        return dataclasses.replace(self, options=dataclasses.replace(self.options, labels=whole))
+
     def labels(self, examples: Sequence[WordExample]) -> list[str]:
         """The tags of the ``labels`` file; else MasakhaNER's in their published order if they suffice; else those of
         the train split, O first."""
@@ -48,6 +59,37 @@ class EntityLabelling(WordLabelling):
         gold, given = [p.example.labels or [] for p in scored], [p.value for p in scored]
         counts = super().metrics(predictions)
         return {**entity_scores(gold, given, scoring=self.options.scoring), **counts} if counts["words"] else counts
+
+    def baseline(self, train: Sequence[WordExample], predictions: Sequence[WordPrediction]) -> dict[str, float]:
+        """Besides those of words: known, the entities that the train split has, each with its most frequent type.
+
+        The longest one wins, from left to right, as in the baseline of CoNLL-2003's shared task (which leaves entities
+        of several types out).
+        """
+        types: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for example in train:
+            for kind, first, last in entities_of(example.labels or ()):
+                types[tuple(example.words[first : last + 1])][kind] += 1
+        usual = {words: max(sorted(counts), key=counts.__getitem__) for words, counts in types.items()}
+        lengths = sorted({len(words) for words in usual}, reverse=True)
+        guessed = [Prediction(p.example, _known_entities(p.example.words, usual, lengths)) for p in predictions]
+        scores = self.metrics(guessed)
+        found = {f"known_{self.metric}": scores[self.metric]} if usual and self.metric in scores else {}
+        return {**super().baseline(train, predictions), **found}
+
+
+def _known_entities(words: Sequence[str], types: Mapping[tuple[str, ...], str], lengths: Sequence[int]) -> list[str]:
+    """Tags of the entities among ``words`` that ``types`` knows; lengths: of these, longest first."""
+    tags: list[str] = []
+    while len(tags) < len(words):
+        at = len(tags)
+        spans = (tuple(words[at : at + length]) for length in lengths)
+        entity = next((span for span in spans if span in types), None)
+        if entity is None:
+            tags.append(OUTSIDE)
+        else:
+            tags += [f"B-{types[entity]}"] + [f"I-{types[entity]}"] * (len(entity) - 1)
+    return tags
 
 
 def _read_labels(path: Path) -> list[str]:

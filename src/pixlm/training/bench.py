@@ -25,9 +25,10 @@ import pixlm
 from pixlm import files
 from pixlm.errors import RunError, UsageError
 from pixlm.models.weights import read_json
+from pixlm.settings import from_dict
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Task
-from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig, from_dict
+from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig
 from pixlm.training.cost import COST, Cost, mean_cost, measured
 from pixlm.training.finetune import Results, settle
 from pixlm.training.output import finished

@@ -70,12 +70,14 @@ def read(task_name: str, config: FinetuneConfig) -> Material:
     """Read all splits; raises UsageError for bad data."""
     task, config, data = settle(task_name, config)
     problems = Problems(on_error=config.data.on_error)
-    examples = {name: task.read(data.get(name), problems=problems) for name in splits.SPLITS if data.get(name)}
-    examples["train"] = task.select("train", examples["train"])
-    labels = task.labels(examples["train"])
+    train = task.select("train", task.read(data.train, problems=problems))
+    task = task.fitted(train)
+    labels = task.labels(train)
+    examples = {"train": train}
     for name in ("dev", "test"):
-        if name in examples:
-            examples[name] = check_labels(examples["train"], examples[name], name, problems, labels)
+        if data.get(name):
+            found = task.read(data.get(name), problems=problems)
+            examples[name] = check_labels(train, found, name, problems, labels)
     validation = task.select("dev", examples.get("dev", []))
     return Material(task, config, data, examples, validation, labels, problems)
 

@@ -1,13 +1,17 @@
 """The output folder of a run: starting, resuming, and refusing to overwrite.
 
-A folder is a run of ours when it holds run.yaml. It is finished when it holds metrics.json.
+A folder is a run of ours when it holds run.yaml. It is finished when it holds metrics.json. One process at a time
+writes to it, which holds a lock on the file .lock in it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
-from dataclasses import dataclass
+import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +21,15 @@ import pixlm
 from pixlm import files
 from pixlm.data.splits import SPLITS, Sources
 from pixlm.errors import UsageError
+from pixlm.models import PRESETS
 from pixlm.training.config import RunConfig, to_yaml
 
-RUN, INPUTS, LOG, METRICS = "run.yaml", "inputs.json", "log.jsonl", "metrics.json"
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+RUN, INPUTS, LOG, METRICS, LOCK = "run.yaml", "inputs.json", "log.jsonl", "metrics.json", ".lock"
 
 # Settings that change neither the data nor the arithmetic: a run may go on with other values of these.
 _FREE = {
@@ -33,13 +43,62 @@ _FREE = {
 }
 
 
+# Settings that name files or folders.
+_PATHS = ("data.path", "data.train", "data.dev", "data.test", "render.font", "render.fallback_fonts")
+
+
+class Lock:
+    """The right to write to a folder: other processes are refused it while this object lives.
+
+    Data loaders' processes do not inherit it, so that none of them holds it after its parent was killed. In a run of
+    several processes the first one has it for all. On file systems and platforms without locks there is none.
+
+    Raises UsageError where another process has it.
+    """
+
+    def __init__(self, folder: Path):
+        if fcntl is None or os.environ.get("RANK", "0") != "0":
+            return
+        path = folder / LOCK
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = _is_at(handle, path)  # else the one who had it took the file away after we opened it
+        except (BlockingIOError, PermissionError):
+            taken = False
+        except OSError:  # a file system without locks
+            os.close(handle)
+            return
+        if not taken:
+            os.close(handle)
+            raise UsageError(f"{folder}: another process is writing a run there; wait for it, or name another --output")
+        # Gone with the object, and with the process at the latest.
+        weakref.finalize(self, _unlock, path, handle, os.getpid())
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _unlock(path: Path, handle: int, owner: int) -> None:
+    if os.getpid() == owner:  # a forked child has the object, but not the lock
+        with contextlib.suppress(OSError):
+            path.unlink()
+    os.close(handle)
+
+
 @dataclass(frozen=True)
 class Output:
-    """An output folder that is ready; checkpoint: the one to resume from; notes: lines to tell the user."""
+    """An output folder that is ready; checkpoint: the one to resume from; notes: lines to tell the user; lock: keeps
+    other processes out."""
 
     folder: Path
     checkpoint: Path | None
     notes: tuple[str, ...]
+    lock: Lock = field(repr=False, compare=False)
 
 
 def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
@@ -54,7 +113,11 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
     folder = Path(config.output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder with --output DIR")
-    mine = yaml.safe_load(to_yaml(config))
+    if folder.is_dir() and not (folder / RUN).exists() and not _nothing_done(folder):
+        raise _no_run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = Lock(folder)
+    mine = recorded(config)
     inputs = {
         split: [
             {"file": str(path.resolve()), "bytes": path.stat().st_size, "sha256": files.sha256(path)}
@@ -62,19 +125,37 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
         ]
         for split in SPLITS
     }
-    if folder.is_dir() and not _nothing_done(folder):
+    if not _nothing_done(folder):
         _check_same(folder, {"command": command, **mine})
         _check_inputs(folder, inputs)
         checkpoint, problems = files.newest_checkpoint(folder)
         where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
-        return Output(folder, checkpoint, (*problems, f"{folder}: unfinished run of the same configuration; {where}"))
-    folder.mkdir(parents=True, exist_ok=True)
+        notes = (*problems, f"{folder}: unfinished run of the same configuration; {where}")
+        return Output(folder, checkpoint, notes, lock)
     header = (
         f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
     )
     files.write_json(folder / INPUTS, inputs)
-    files.write_text(folder / RUN, header + f"command: {command}\n" + to_yaml(config))
-    return Output(folder, None, ())
+    files.write_text(folder / RUN, header + f"command: {command}\n" + to_yaml(mine))
+    return Output(folder, None, (), lock)
+
+
+def recorded(config: RunConfig) -> dict[str, Any]:
+    """What run.yaml says of a configuration: names of files are whole paths, so that they mean the same anywhere."""
+    values = cast(dict[str, Any], yaml.safe_load(to_yaml(config)))
+    if values["model"] not in PRESETS and Path(values["model"]).expanduser().is_dir():
+        values["model"] = _whole(values["model"])
+    values["output"] = _whole(values["output"])
+    for name in _PATHS:
+        group, key = name.split(".")
+        value = _get(values, name)
+        if value is not None:
+            values[group][key] = [_whole(one) for one in value] if isinstance(value, list) else _whole(value)
+    return values
+
+
+def _whole(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | None:
@@ -85,13 +166,17 @@ def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | N
     folder = Path(config.output).expanduser()
     if not (folder / METRICS).exists():
         return None
-    _check_same(folder, {"command": command, **yaml.safe_load(to_yaml(config))}, unfinished=False)
+    _check_same(folder, {"command": command, **recorded(config)}, unfinished=False)
     return cast(dict[str, dict[str, float]], json.loads((folder / METRICS).read_text(encoding="utf-8")))
 
 
 def _nothing_done(folder: Path) -> bool:
     """Whether a folder is empty, or holds a run that failed before its first checkpoint."""
-    return {path.name for path in folder.iterdir()} <= {RUN, INPUTS, LOG}
+    return {path.name for path in folder.iterdir()} <= {RUN, INPUTS, LOG, LOCK}
+
+
+def _no_run(folder: Path) -> UsageError:
+    return UsageError(f"{folder}: not empty and no run of pixlm; name a new or empty folder with --output DIR")
 
 
 def _check_inputs(folder: Path, mine: dict[str, Any]) -> None:
@@ -112,9 +197,7 @@ def _check_same(folder: Path, mine: dict[str, Any], *, unfinished: bool = True) 
     try:
         theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(
-            f"{folder}: not empty and no run of pixlm; name a new or empty folder with --output DIR"
-        ) from None
+        raise _no_run(folder) from None
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
     if unfinished and (folder / METRICS).exists():

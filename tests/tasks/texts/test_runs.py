@@ -162,7 +162,24 @@ def test_ones_own_columns_are_stored_with_the_model(tmp_path, pixlm):
     assert {"pearson", "spearman", "mean_loss", "overlap_pearson"} <= found["dev"].keys()
     rows = lines(run / "predictions.jsonl")
     assert all(isinstance(row["prediction"], float) and row["scores"] == {} for row in rows)
-    assert pixlm("evaluate", "classify", "--model", run, "--data", data, "--split", "dev")[0] == 0
+    evaluate = ("evaluate", "classify", "--model", run)
+    assert pixlm(*evaluate, "--data", data, "--split", "dev")[0] == 0
+    # That pairs were learnt is stored, too.
+    toy_texts.table(tmp_path / "single.tsv", ("query", "fit", "lang"), ("one", "1", "fi"))
+    single = ("--data.test", tmp_path / "single.tsv", "--task.text-b", "")
+    code, _, error = pixlm(*evaluate, *single)
+    assert code == 2
+    assert "single.tsv, line 2: one text, but pairs of texts are learnt" in error
+    code, _, error = pixlm("predict", "classify", "--model", run, "--text", "one")
+    assert code == 2
+    assert "a pair of texts" in error
+    # And options of a type that is none of theirs are refused.
+    config = json.loads((run / "config.json").read_text())
+    config["task_options"]["regression"] = "very"
+    (run / "config.json").write_text(json.dumps(config))
+    code, _, error = pixlm(*evaluate, "--data", data, "--split", "dev")
+    assert code == 2
+    assert "options of classify: regression must be bool, not 'very'" in error
 
 
 # Bad input: one line with file and line, before anything is written

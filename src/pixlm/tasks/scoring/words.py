@@ -22,6 +22,13 @@ def accuracy(gold: Sequence[Labels], predicted: Sequence[Predictions], *, scorin
     return sum(label == given for label, given in pairs) / len(pairs) if pairs else 0.0
 
 
+def entities_of(labels: Labels) -> list[tuple[str, int, int]]:
+    """(type, first word, last word) of the entities of one sentence, by seqeval."""
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    return [(str(kind), first, last) for kind, first, last in get_entities(list(labels))]
+
+
 def entity_scores(
     gold: Sequence[Labels], predicted: Sequence[Predictions], *, strict: bool = False, scoring: Scoring = "all"
 ) -> dict[str, float]:

@@ -6,9 +6,11 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, cast
 
 from pixlm.data.examples import TextExample
+from pixlm.data.readers.problems import Problems
 from pixlm.data.readers.texts import TextColumns, read_texts
 from pixlm.data.splits import TABLES
 from pixlm.errors import UsageError
@@ -37,7 +39,7 @@ class ClassifyOptions(TextOptions):
 
 @dataclass(frozen=True)
 class Classify(TextTask):
-    """One's own data."""
+    """One's own data. Whether its examples are pairs is what the train split has, stored with the model."""
 
     def with_options(self, options: TaskOptions | Mapping[str, Any]) -> Self:
         task = super().with_options(options)
@@ -46,6 +48,33 @@ class Classify(TextTask):
         kind: dict[str, Any] = {"metric": "spearman", "scores": NUMBER_METRICS} if chosen.regression else {}
         reader = functools.partial(read_texts, columns=columns, regression=chosen.regression)
         return dataclasses.replace(task, reader=reader, **kind)
+
+    def fitted(self, train: Sequence[TextExample]) -> Self:
+        kinds = {example.text_b is not None for example in train}
+        return dataclasses.replace(self, pair=kinds.pop() if len(kinds) == 1 else None)
+
+    def config_for(self, labels: Sequence[str]) -> dict[str, Any]:
+        return {**super().config_for(labels), **({} if self.pair is None else {"text_pairs": self.pair})}
+
+    def of_model(self, config: Any) -> Self | None:
+        task = super().of_model(config)
+        pair = getattr(config, "text_pairs", None)
+        return task if task is None else dataclasses.replace(task, pair=pair if isinstance(pair, bool) else None)
+
+    def read(
+        self, paths: Sequence[Path], *, labelled: bool = True, problems: Problems | None = None
+    ) -> list[TextExample]:
+        problems = problems or Problems()
+        examples = super().read(paths, labelled=labelled, problems=problems)
+        if self.pair is None:
+            return examples
+        fitting = [example for example in examples if (example.text_b is not None) == self.pair]
+        for example in examples:
+            if (example.text_b is not None) != self.pair:
+                learnt, found = ("pairs of texts", "one text") if self.pair else ("single texts", "two texts")
+                hint = "name the columns with --task.text and --task.text-b"
+                problems.skip(example.where or example.id, f"{found}, but {learnt} are learnt; {hint}")
+        return fitting
 
     def labels(self, examples: Sequence[TextExample]) -> list[str]:
         found = super().labels(examples)
