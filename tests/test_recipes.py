@@ -23,7 +23,35 @@ def command_of(recipe: Path) -> list[str]:
     return str(read_settings(recipe)["command"]).split()
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=[str(path.relative_to(ROOT / "recipes")) for path in RECIPES])
+TRAINING = [recipe for recipe in RECIPES if command_of(recipe)[0] != "attack"]
+ATTACKS = [recipe for recipe in RECIPES if recipe not in TRAINING]
+
+
+@pytest.mark.parametrize("recipe", ATTACKS, ids=lambda path: path.stem)
+def test_recipes_of_attacks_run(recipe, tmp_path, pixlm):
+    task = command_of(recipe)[1] if command_of(recipe)[1:] else None
+    (tmp_path / "data").mkdir()
+    data = toy_data.folder(task or "pos", tmp_path / "data")
+    models: list[object] = []
+    for name in ("pixel-nano", "bert-nano") if task else ():
+        output = tmp_path / name
+        small = ("--model", name, "--render.max-seq-length", "64", "--train.max-steps", "1", "--train.batch-size", "4")
+        code, _, error = pixlm("finetune", task, *small, "--train.warmup", "0", "--data", data, "--output", output)
+        assert code == 0, error
+        models += ["--model", output]
+    one = ("--strength", "0.5", "--data", data, "--output", tmp_path / "sweep")
+    code, _, error = pixlm("attack", "--config", recipe, *models, *one)
+    assert code == 0, error
+    attacks = read_settings(recipe)["attack"].split(",")
+    if task is None:
+        assert len(list((tmp_path / "sweep").glob("*/attack.json"))) == len(attacks)
+        return
+    points = json.loads((tmp_path / "sweep" / "attack.json").read_text())["points"]
+    assert len(points) == 2 * len(attacks) * 2
+    assert (tmp_path / "sweep" / "attack.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("recipe", TRAINING, ids=[str(path.relative_to(ROOT / "recipes")) for path in TRAINING])
 def test_recipes_run(recipe, texts, tmp_path, pixlm, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))

@@ -64,10 +64,13 @@ def test_every_answer_is_in_a_window_and_windows_without_it_point_to_the_class_t
     for number, found in enumerate(inside):
         assert (int(batch["starts"][number]), int(batch["ends"][number])) == (found or (width, width))
     assert int(batch["count"]) == 2 * len(windows)
+    assert batch["lost"] == 0  # what one window cuts off another one shows
     unknown = QuestionExample(id="q", question="Which?", context=context)
     batch = objective.collate([Drawn(Draw(0, 0), Window(unknown, 0, 0))])
     assert int(batch["count"]) == 0
     assert int(batch["starts"][0]) > width
+    cut = QuestionExample(id="q", question="Which " * 80, context=context)
+    assert objective.collate([Drawn(Draw(0, 0), Window(cut, 0, 0))])["lost"] > 100
 
 
 def test_spans_are_ranked_by_the_sum_of_their_ends():

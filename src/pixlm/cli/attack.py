@@ -1,4 +1,7 @@
-"""`pixlm attack --attack NAME --data FOLDER --output DIR`, `pixlm attack TASK --model RUN --attack NAME ...`"""
+"""`pixlm attack --attack NAME --data FOLDER --output DIR`, `pixlm attack TASK --model RUN --attack NAME ...`
+
+Both take `--config FILE`; `pixlm attack --config recipes/robustness/pos.yaml --model RUN ...` names its task itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from pixlm.cli.parse import parse
+from pixlm.cli.parse import parse_settings, recipe_task, take_name
 from pixlm.errors import UsageError
 from pixlm.robustness.attacker import Attacker, Flavour
 from pixlm.robustness.attacks import ATTACKS
@@ -82,13 +85,16 @@ class Sweep(Attacks):
 
 def main(arguments: list[str]) -> int:
     """Write attacked copies, or evaluate models on attacked data and print their scores."""
+    name = recipe_task("attack", arguments)
+    if name is not None:
+        return _sweep(name, arguments)
     if arguments and not arguments[0].startswith("-"):
-        return _sweep(arguments[0], arguments[1:])
+        return _sweep(*take_name("attack", arguments, "task", []))
     text = (
         "Write copies of a data set with its text attacked, to train or evaluate on. With a task first "
         f"(pixlm attack pos --model RUN ...): score fine-tuned models on attacked data.\n\nAttacks: {_NAMES}."
     )
-    args = parse(Copies, "attack", text, arguments)
+    args = parse_settings(Copies(), "attack", text, arguments)
     attackers = args.attackers()
     if not args.data:
         raise UsageError("no data given; name a folder or a file with --data")
@@ -120,7 +126,7 @@ def _sweep(name: str, arguments: list[str]) -> int:
 
     find_task(name)
     text = f"Score fine-tuned models on attacked data, as numbers and curves.\n\nAttacks: {_NAMES}."
-    args = parse(Sweep, f"attack {name}", text, arguments)
+    args = parse_settings(Sweep(), f"attack {name}", text, arguments)
     attackers = args.attackers()
     if not args.model:
         raise UsageError("no model given; name the folder of a run with --model")

@@ -29,9 +29,19 @@ def parse(
 def parse_run(
     defaults: Config, verb: str, description: str, arguments: list[str], recipe: Mapping[str, Any] | None = None
 ) -> Config:
-    """A training run's configuration: ``defaults``, then ``recipe``, then ``--config FILE``, then flags.
+    """A training run's configuration: see :func:`parse_settings`. Raises UsageError where no model is named."""
+    config = parse_settings(defaults, verb, description, arguments, recipe)
+    if not getattr(config, "model", None):
+        raise UsageError("no model given; name a folder, a hub id or an architecture with --model")
+    return config
 
-    Raises UsageError for a file that cannot be read or does not fit, and where no model is named.
+
+def parse_settings(
+    defaults: Config, verb: str, description: str, arguments: list[str], recipe: Mapping[str, Any] | None = None
+) -> Config:
+    """``defaults``, then ``recipe``, then ``--config FILE``, then flags.
+
+    Raises UsageError for a file that cannot be read or does not fit.
     """
     from pixlm.settings import from_dict
     from pixlm.training.config import from_yaml
@@ -41,10 +51,7 @@ def parse_run(
     if path is not None:
         base = from_yaml(Path(path).expanduser(), base, verb)
     text = f"{description}\n\n--config FILE reads settings from a YAML file; flags win over it."
-    config = parse(type(base), verb, text, rest, default=base)
-    if not getattr(config, "model", None):
-        raise UsageError("no model given; name a folder, a hub id or an architecture with --model")
-    return config
+    return parse(type(base), verb, text, rest, default=base)
 
 
 def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
@@ -71,15 +78,23 @@ def take_task(verb: str, arguments: list[str]) -> tuple[str, list[str]]:
     it: a name that a model stores never imports anything.
     """
     from pixlm.tasks import TASKS
+
+    name = recipe_task(verb, arguments)
+    if name is not None:
+        return name, arguments
+    name, rest = take_name(verb, arguments, "task", list(TASKS))
+    return (_import_task(name) if ":" in name else name), rest
+
+
+def recipe_task(verb: str, arguments: list[str]) -> str | None:
+    """The task in the ``command`` of ``--config FILE``; None without one, and where the first argument is a name."""
     from pixlm.training.config import read_settings
 
     _, path = _take(arguments, "--config")
-    if path is not None and arguments[0].startswith("-"):
-        words = str(read_settings(Path(path).expanduser()).get("command", "")).split()
-        if len(words) == 2 and words[0] == verb:
-            return words[1], arguments
-    name, rest = take_name(verb, arguments, "task", list(TASKS))
-    return (_import_task(name) if ":" in name else name), rest
+    if path is None or not arguments[0].startswith("-"):
+        return None
+    words = str(read_settings(Path(path).expanduser()).get("command", "")).split()
+    return words[1] if len(words) == 2 and words[0] == verb else None
 
 
 def _import_task(name: str) -> str:

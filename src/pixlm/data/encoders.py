@@ -5,6 +5,7 @@ Tasks see units, word starts and offsets, and never ask whether the model reads 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Set
@@ -30,7 +31,7 @@ class Encoded:
     units: arrays whose meaning is the encoder's own; length: units used, separators included: what attention sees.
     word_starts: the first unit of each word that fitted, plus the unit after the last one (word lists only).
     offsets: (start, end) in code points per unit, half-open, (0, 0) at separators (when asked for).
-    lost: words (word lists) or characters (texts) that did not fit.
+    lost: words (word lists) or characters (texts) that did not fit; of windows the first says what none of them shows.
     parts: (first unit, unit after the last) of each text of a pair (windows only).
     """
 
@@ -132,7 +133,8 @@ class RenderedText(InputEncoder):
             stride=stride,
             text_a_max_length=first_max_length,
         )
-        return [self._window(rendered) for rendered in (first, *(first.overflowing or ()))]
+        windows = [self._window(rendered) for rendered in (first, *(first.overflowing or ()))]
+        return [dataclasses.replace(windows[0], lost=_hidden(windows, pair)), *windows[1:]]
 
     def _window(self, rendered: Rendered) -> Encoded:
         middle, end = rendered.sep_patches
@@ -141,7 +143,7 @@ class RenderedText(InputEncoder):
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=None,
             offsets=rendered.offset_mapping,
-            lost=_lost(rendered),
+            lost=0,
             parts=((0, middle), (middle + 1, end)),
         )
 
@@ -209,6 +211,15 @@ class RenderedText(InputEncoder):
 
     def save_pretrained(self, folder: Path) -> None:
         self.renderer.save_pretrained(folder)
+
+
+def _hidden(windows: Sequence[Encoded], pair: tuple[str, str]) -> int:
+    """Characters of a pair, spaces not counted, behind the last that a window shows."""
+    ends = [0, 0]
+    for window in windows:
+        for part, (first, last) in enumerate(window.parts):
+            ends[part] = max([ends[part], *(end for _, end in (window.offsets or ())[first:last])])
+    return sum(not char.isspace() for text, end in zip(pair, ends, strict=True) for char in text[end:])
 
 
 def _lost(rendered: Rendered) -> int:

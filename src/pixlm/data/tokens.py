@@ -135,7 +135,8 @@ class TokenizedText(InputEncoder):
             )
         second.truncate(room, stride=stride)
         found = [self._finish.process(first, part) for part in (second, *second.overflowing)]
-        return [_encoded(encoding, texts, parts=_parts(encoding), lost=lost) for encoding in found]
+        losses = (lost, *(0 for _ in found[1:]))
+        return [_encoded(one, texts, parts=_parts(one), lost=lost) for one, lost in zip(found, losses, strict=True)]
 
     def null_position(self, width: int) -> int:
         return 0
