@@ -3,10 +3,8 @@
     python benchmarks/gpu.py                                       # a GPU: pixel-base, bf16, compiled
     python benchmarks/gpu.py --model pixel-nano --batch-size 2 --steps 1 --patches 64 --peak-tflops 0.1   # tries it out
 
-Counted are the matrix products a step cannot do without, forward once and backward twice, a multiply-add as two: per
-token 2 (4 D^2 + 2 D I) for the layers' weights, 4 T D for attention over T tokens, and the projections at both ends.
-Masked patches never enter the encoder and are not counted there. A pixel-base pretraining image of 529 patches comes to
-318 GFLOP. MFU is that, over the time and the device's peak at dense bf16 (--peak-tflops, or the table below).
+Counted is what a step cannot do without (`pixlm.training.flops`). MFU is that, over the time and the device's peak at
+dense bf16 (--peak-tflops, or the table there). `benchmarks/pretraining.py` measures whole runs from raw text.
 Optimizer and data are not counted, but the optimizer's time is measured.
 """
 
@@ -18,37 +16,8 @@ from collections.abc import Callable
 
 import torch
 
-from pixlm.models import PixelConfig, PixelForPreTraining, PixelForTokenClassification, preset
-from pixlm.models.pixel.masking import num_kept
-
-PEAK_TFLOPS = {"H200": 989, "H100": 989, "A100": 312, "L40": 181, "4090": 165}
-"""Dense bf16 peaks from the makers' data sheets, by a part of the device's name."""
-
-
-def layer_flops(tokens: int, width: int, intermediate: int) -> int:
-    """One transformer layer on one sequence, forward."""
-    return 2 * tokens * (4 * width**2 + 2 * width * intermediate) + 4 * tokens**2 * width
-
-
-def encoder_flops(config: PixelConfig, patches: int) -> int:
-    """Projection and layers for one image of which ``patches`` are seen, forward."""
-    width, values = config.hidden_size, config.patch_size**2 * config.num_channels
-    layers = config.num_hidden_layers * layer_flops(patches + 1, width, config.intermediate_size)
-    return layers + 2 * patches * values * width
-
-
-def pretraining_flops(config: PixelConfig, patches: int) -> int:
-    """One image in a pretraining step, forward and backward."""
-    kept = num_kept(patches, config.mask_ratio)
-    width, values = config.decoder_hidden_size, config.patch_size**2 * config.num_channels
-    layers = config.decoder_num_hidden_layers * layer_flops(patches + 1, width, config.decoder_intermediate_size)
-    ends = 2 * (kept + 1) * config.hidden_size * width + 2 * patches * width * values
-    return 3 * (encoder_flops(config, kept) + layers + ends)
-
-
-def finetuning_flops(config: PixelConfig, patches: int) -> int:
-    """One text of ``patches`` in a fine-tuning step, forward and backward, the head left out."""
-    return 3 * encoder_flops(config, patches)
+from pixlm.models import PixelForPreTraining, PixelForTokenClassification, preset
+from pixlm.training.flops import PEAK_TFLOPS, finetuning_flops, pretraining_flops
 
 
 def seconds_per_step(step: Callable[[], None], steps: int, device: torch.device) -> float:

@@ -41,7 +41,8 @@ class BatchSampler:
     every batch has ``batch_size`` examples and every process the same number of them.
 
     lengths: expected units of every example (only their order matters); seed: shuffles; batch_size: examples per
-    optimizer step over all processes, a multiple of ``world * micro_batch_size``; steps: optimizer steps of the run.
+    optimizer step over all processes, a multiple of ``world * micro_batch_size``; steps: optimizer steps of the run;
+    first_step: those done before; nothing of them is computed again.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class BatchSampler:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        first_step: int = 0,
     ):
         assert batch_size % (world * micro_batch_size) == 0, (batch_size, world, micro_batch_size)
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.batch_size = batch_size
         self.micro_batch_size = micro_batch_size
         self.steps = steps
+        self.first_step = first_step
         self.seed = seed
         self.rank = rank
         self.world = world
@@ -67,16 +70,18 @@ class BatchSampler:
         self.accumulation = batch_size // (world * micro_batch_size)
 
     def __len__(self) -> int:
-        return self.steps * self.accumulation
+        return (self.steps - self.first_step) * self.accumulation
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        for epoch in range(-(-self.steps // self.batches_per_epoch)):
-            left = self.steps - epoch * self.batches_per_epoch
-            for batch in self.epoch_batches(epoch)[:left]:
-                # Taking every world-th row keeps the lengths of the processes' shares alike.
-                share = batch[self.rank :: self.world]
-                for start in range(0, len(share), self.micro_batch_size):
-                    yield [Draw(epoch, int(index)) for index in share[start : start + self.micro_batch_size]]
+        batches, known = None, -1
+        for step in range(self.first_step, self.steps):
+            epoch, number = divmod(step, self.batches_per_epoch)
+            if batches is None or epoch != known:
+                batches, known = self.epoch_batches(epoch), epoch
+            # Taking every world-th row keeps the lengths of the processes' shares alike.
+            share = batches[number][self.rank :: self.world]
+            for start in range(0, len(share), self.micro_batch_size):
+                yield [Draw(epoch, int(index)) for index in share[start : start + self.micro_batch_size]]
 
     def epoch_batches(self, epoch: int) -> np.ndarray:
         """Example indices [batches_per_epoch, batch_size] of one epoch."""

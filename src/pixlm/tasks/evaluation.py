@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from pixlm.data.draw import DrawnDataset
+from pixlm.data.draw import Draw, Drawn, DrawnDataset
 from pixlm.data.sampler import SequentialBatchSampler
 from pixlm.tasks.objective import Batch, Loss, Objective, Reduced
 
@@ -51,8 +51,8 @@ def evaluate(
 ) -> Evaluation:
     """Run ``model`` over ``examples`` without gradients.
 
-    Under ``torch.distributed`` every process takes its share and all get the whole result. ``on_batch`` is told the
-    number of examples done after each batch.
+    Under ``torch.distributed`` every process takes its share and all get the whole result; each calls the model equally
+    often, as a sharded one needs. ``on_batch`` is told the number of examples done after each batch.
     """
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
@@ -80,6 +80,9 @@ def evaluate(
             reduced += objective.reduce(loss.outputs, batch)
             if on_batch is not None:
                 on_batch(len(batch["drawn"]))
+        share = -(-len(examples) // world)  # the first process has the largest
+        if world > 1 and -(-share // batch_size) > len(loader):
+            objective.loss(model, to_device(objective.collate([Drawn(Draw(0, 0), examples[0])]), device))
     model.train(was_training)
     if world > 1:
         shares: list[Any] = [None] * world

@@ -129,6 +129,11 @@ class TrainConfig:
     """Stop after this many evaluations without a better score."""
     log_steps: int = 10
     """Steps between lines of log.jsonl."""
+    non_finite: Literal["stop", "skip"] = "stop"
+    """When a gradient is not a number: stop, or leave the step out and count it. The weights never see it."""
+    sharding: Literal["none", "full", "gradients"] = "none"
+    """With several processes: a whole model in each (DDP); or shards of parameters, gradients and optimizer (FSDP),
+    parameters gathered layer by layer (full) or kept after the forward pass (gradients)."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic; auto: bf16 on GPUs that have it, else fp32."""
     gradient_checkpointing: bool = False

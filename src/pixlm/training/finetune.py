@@ -24,17 +24,9 @@ from pixlm.tasks.base import Prediction, Task, TaskOptions
 from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.training.card import write_card
 from pixlm.training.config import DataConfig, FinetuneConfig
-from pixlm.training.launch import (
-    Split,
-    begin,
-    is_main_process,
-    make_plan,
-    process_group,
-    report_data,
-    set_dropout,
-    train,
-)
+from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS, RUN
+from pixlm.training.plan import Split, make_plan
 
 Results = dict[str, dict[str, float]]
 """Scores by split, and by group of a split ("test-hi") where it has several."""

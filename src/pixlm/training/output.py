@@ -31,13 +31,20 @@ except ImportError:  # Windows
 
 RUN, INPUTS, LOG, METRICS, LOCK = "run.yaml", "inputs.json", "log.jsonl", "metrics.json", ".lock"
 
-# Settings that change neither the data nor the arithmetic: a run may go on with other values of these.
+# Settings that change neither the data nor what is computed, at most how it is rounded: a run may go on with other
+# values of these.
 _FREE = {
     "output",
     "train.workers",
     "train.log_steps",
     "train.keep_checkpoints",
     "train.report_to",
+    "train.micro_batch_size",
+    "train.eval_batch_size",
+    "train.gradient_checkpointing",
+    "train.compile",
+    "train.sharding",
+    "train.non_finite",
     "train.save_steps",
     "data.cache",
 }

@@ -14,17 +14,9 @@ from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objectives import MaskedPatches
 from pixlm.training.card import write_card
 from pixlm.training.config import MaskConfig, PretrainConfig
-from pixlm.training.launch import (
-    Split,
-    begin,
-    is_main_process,
-    make_plan,
-    process_group,
-    report_data,
-    set_dropout,
-    train,
-)
+from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS
+from pixlm.training.plan import Split, make_plan
 
 NAMING = splits.Naming(
     ".txt",

@@ -1,197 +1,314 @@
-"""transformers' Trainer with what our promises need, and no more.
+"""The training loop.
 
-* batches come from a sampler that is a pure function of (seed, step), so that resuming is skipping;
-* the loss is an objective's (sum, count), divided by the count over accumulation steps and processes;
-* evaluation reduces predictions batch by batch;
-* checkpoints are complete or absent: written aside, manifest last, then renamed.
+* Batches come from a sampler that is a pure function of (seed, step), so that resuming is skipping.
+* Random numbers (dropout) are a function of (seed, step, micro-batch, process), learning rates of the step.
+* The loss is an objective's (sum, count), divided by the count over accumulation steps and processes.
+* A gradient that is not a number never reaches the weights.
+* Evaluation reduces predictions batch by batch.
+* Checkpoints are complete or absent, and the same whoever wrote them: one process, copies, or shards.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import math
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_callback import PrinterCallback
+from transformers import PreTrainedModel
 
-from pixlm import files
 from pixlm.data.draw import DrawnDataset
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.sampler import BatchSampler
 from pixlm.errors import RunError
-from pixlm.models.weights import saving, write_model
-from pixlm.tasks.evaluation import Evaluation, evaluate
+from pixlm.tasks.evaluation import Evaluation, evaluate, to_device
 from pixlm.tasks.objective import Batch, Objective
-from pixlm.training.callbacks import SaveWhatIsBest
+from pixlm.training import checkpoints, parallel
+from pixlm.training.config import TrainConfig
+from pixlm.training.flops import peak_flops, step_flops
+from pixlm.training.plan import Origins, Plan, Split, dtype_of
+from pixlm.training.schedule import learning_rate, make_optimizer
+from pixlm.training.signals import StopOnSignal
+from pixlm.training.watch import Meter, Observer
 
 Metrics = Callable[[Evaluation], dict[str, float]]
 
 
-class Runner(Trainer):
-    """Trains ``model`` on ``objective``.
+class Runner:
+    """Trains ``model`` on ``objective``; with a checkpoint goes on where that was written.
 
     train, dev: map-style examples with their expected lengths in units; encoder: saved beside every checkpoint;
-    metrics: the scores of an evaluation.
+    metrics: the scores of an evaluation, of which ``metric`` decides what is best; origins: of the train examples, to
+    count them in the log.
     """
-
-    objective: Objective
-    encoder: InputEncoder
-    dev: tuple[Sequence[Any], np.ndarray] | None
 
     def __init__(
         self,
         model: PreTrainedModel,
-        args: TrainingArguments,
+        settings: TrainConfig,
+        plan: Plan,
         *,
+        run: Path,
+        seed: int,
         objective: Objective,
         encoder: InputEncoder,
-        train: tuple[Sequence[Any], np.ndarray],
-        dev: tuple[Sequence[Any], np.ndarray] | None,
+        train: Split,
+        dev: Split | None,
         metrics: Metrics,
-        keep_checkpoints: int,
-        callbacks: Sequence[TrainerCallback] = (),
+        metric: str,
+        higher_is_better: bool,
+        checkpoint: Path | None = None,
+        origins: Origins | None = None,
+        observers: Sequence[Observer] = (),
     ):
-        self.objective = objective
-        self.encoder = encoder
-        self.train_lengths = train[1]
-        self.dev = dev
-        self.metrics = metrics
-        self.keep_checkpoints = keep_checkpoints
-        super().__init__(
-            model=model,
-            args=args,
-            data_collator=objective.collate,
-            train_dataset=cast(Any, DrawnDataset(train[0])),
-            eval_dataset=cast(Any, dev[0]) if dev else None,
-            callbacks=[*callbacks, SaveWhatIsBest()],
-        )
-        self.remove_callback(PrinterCallback)
+        self.settings, self.plan, self.folder, self.seed = settings, plan, run, seed
+        self.objective, self.encoder, self.train, self.dev = objective, encoder, train, dev
+        self.metrics, self.metric, self.higher_is_better = metrics, metric, higher_is_better
+        self.origins, self.observers = origins, observers
+        self.signals = StopOnSignal()
+        self.interrupted = False
+        """Whether a signal ended the run; after the last step, too: what follows can take long."""
+        self.processes = PartialState()
+        self.device, self.dtype = self.processes.device, dtype_of(settings.precision)
+        self.progress = checkpoints.progress_of(checkpoint)
+        self.sharded = plan.world > 1 and settings.sharding != "none"
+        self.unsharded = model
+        """As it was given: what the one in training is a sharded copy of, or that one itself."""
+        self.model = copy.deepcopy(model) if self.sharded else model
+        self.wrapped = self._wrap()
+        self.optimizer = make_optimizer(self.model, settings, fused=self.device.type == "cuda" or not self.sharded)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        if checkpoint is not None:
+            parallel.load_model_state(self.model, checkpoints.read_model(checkpoint))
+            parallel.load_optimizer_state(self.model, self.optimizer, checkpoints.read_optimizer(checkpoint))
+            if self.progress.scale:
+                self.scaler.load_state_dict(self.progress.scale)
+        unit = "patches" if hasattr(self.model.config, "patch_size") else "tokens"
+        counted = step_flops(self.model, (1, 1)) is not None
+        self.meter = Meter(unit, peak_flops(self.device, self.dtype)[0] * plan.world if counted else None)
 
-    def get_train_dataloader(self) -> DataLoader[Any]:
-        args = self.args
+    def _wrap(self) -> torch.nn.Module:
+        """The model as it is called in training."""
+        cast(torch.nn.Module, self.model).to(self.device)
+        if self.settings.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        wrapped: torch.nn.Module = self.model
+        if self.sharded:
+            half = None if self.dtype == torch.float32 else self.dtype
+            parallel.shard(wrapped, self.plan.world, self.settings.sharding, half)
+        elif self.plan.world > 1:
+            wrapped = parallel.replicate(wrapped, self.device)
+        return cast(torch.nn.Module, torch.compile(wrapped)) if self.settings.compile else wrapped
+
+    def run(self) -> checkpoints.Progress:
+        """Train to the last step, or until a signal or spent patience stops it; the last step's checkpoint is written.
+
+        Raises RunError when a gradient is not a number, or a checkpoint cannot be written.
+        """
+        if self.processes.is_main_process:
+            checkpoints.clear_partial(self.folder)
+        self.meter.begin(self.progress.step)
+        for observer in self.observers:
+            observer.on_begin(self.progress.step, self.plan.steps)
+        batches = self._batches()
+        try:
+            with self.signals:
+                going = True
+                while going and self.progress.step < self.plan.steps:
+                    going = self._step(batches)
+        finally:
+            for observer in self.observers:
+                observer.close()
+        return self.progress
+
+    def _batches(self) -> Iterator[Batch]:
+        """All micro-batches that are left of the run."""
+        plan, workers = self.plan, self.settings.workers
         sampler = BatchSampler(
-            self.train_lengths,
-            batch_size=args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
-            micro_batch_size=args.train_batch_size,
-            steps=args.max_steps,
-            seed=args.seed,
-            rank=args.process_index,
-            world=args.world_size,
+            self.train.lengths,
+            batch_size=plan.batch,
+            micro_batch_size=plan.micro,
+            steps=plan.steps,
+            seed=self.seed,
+            rank=self.processes.process_index,
+            world=plan.world,
+            first_step=self.progress.step,
         )
         self.steps_per_epoch = sampler.batches_per_epoch
-        return DataLoader(
-            cast(Any, self.train_dataset),
+        loader: DataLoader[Any] = DataLoader(
+            cast(Any, DrawnDataset(self.train.examples)),
             batch_sampler=cast(Any, sampler),
             collate_fn=self.objective.collate,
-            num_workers=args.dataloader_num_workers,
-            persistent_workers=args.dataloader_num_workers > 0,
-            pin_memory=args.dataloader_pin_memory and torch.cuda.is_available(),
+            num_workers=workers,
+            pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),
         )
+        return iter(loader)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> torch.Tensor:
-        count = torch.stack([batch["count"] for batch in batch_samples]).sum().to(device)
-        if self.args.world_size > 1:
-            count = self.accelerator.gather(count).sum()
-        # A step on which nothing can be counted has loss 0 rather than 0 / 0.
-        return count.clamp(min=1)
+    def _step(self, batches: Iterator[Batch]) -> bool:
+        """One optimizer step, and what follows it; returns whether to go on."""
+        progress, plan, settings = self.progress, self.plan, self.settings
+        with self.meter.step():
+            with self.meter.waiting():
+                given = [next(batches) for _ in range(plan.accumulation)]
+            count = self._sum([sum(int(batch["count"]) for batch in given)])[0]
+            # A step on which nothing can be counted has loss 0 rather than 0 / 0.
+            losses = [self._forward_backward(batch, number, max(count, 1)) for number, batch in enumerate(given)]
+            self.scaler.unscale_(self.optimizer)
+            norm = float(parallel.gradient_norm(self.model, settings.max_grad_norm))
+            mine = [float(sum(losses)), self.signals.wants_stop(progress.step + 1), *self._work(given)]
+            loss, asked, units, flops, *seen = self._sum(mine)
+            rate = learning_rate(settings, progress.step, steps=plan.steps, warmup_steps=plan.warmup_steps)
+            self._update(loss, norm, rate)
+            self.meter.add(round(units), round(flops))
+        progress.step += 1
+        for name, more in zip(self.origins.names if self.origins else (), seen, strict=True):
+            progress.seen[name] = progress.seen.get(name, 0) + round(more)
+        for observer in self.observers:
+            observer.on_step(progress.step, self.model)
+        if progress.step % settings.log_steps == 0 or progress.step == plan.steps:
+            self._log_speed(norm, rate)
+        better = spent = False
+        if self.dev is not None and progress.step % plan.eval_steps == 0:
+            better = self._evaluate()
+            spent = is_spent(settings.patience, plan.eval_steps, progress.step, progress.best_step)
+        ends = spent or progress.step == plan.steps
+        self.interrupted = asked > 0
+        if better or ends or self.interrupted or progress.step % plan.save_steps == 0:
+            self._save()
+        return not (ends or self.interrupted)
 
-    def compute_loss(  # type: ignore[override]
-        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: torch.Tensor | None = None
-    ) -> Any:
-        assert num_items_in_batch is not None
-        loss = self.objective.loss(model, inputs)
-        # Gradients are averaged over processes, while the count is that of all of them.
-        mean = loss.sum / num_items_in_batch * self.args.world_size
-        return (mean, loss.outputs) if return_outputs else mean
+    def _forward_backward(self, cpu_batch: Batch, number: int, count: float) -> torch.Tensor:
+        """Add a micro-batch's gradients; returns its part of the mean loss."""
+        last = number == self.plan.accumulation - 1
+        torch.manual_seed(_random(self.seed, self.progress.step, number, self.processes.process_index))
+        self.model.train()
+        batch = to_device(cpu_batch, self.device)
+        with parallel.defer_gradients(self.wrapped, defer=not last):
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                loss = self.objective.loss(self.wrapped, batch).sum / count
+            # Gradients are averaged over processes, while the count is that of all of them.
+            self.scaler.scale(loss * self.plan.world).backward()
+        return loss.detach()
 
-    # The loss above is already divided by the count over all accumulation steps.
-    loss_is_scaled_for_ga = True
+    def _work(self, given: Sequence[Batch]) -> list[float]:
+        """Units, arithmetic, and examples by source of this process's share of a step."""
+        units = sum(int(batch["attention_mask"].sum()) for batch in given)
+        flops = sum(step_flops(self.model, tuple(batch["attention_mask"].shape)) or 0 for batch in given)
+        seen: list[float] = []
+        if self.origins is not None:
+            indices = [drawn.draw.index for batch in given for drawn in batch["drawn"]]
+            seen = [*np.bincount(self.origins.of[indices], minlength=len(self.origins.names)).astype(float)]
+        return [units, flops, *seen]
 
-    def floating_point_ops(self, inputs: Batch) -> int:
-        return 0  # Trainer's estimate counts pixels as tokens
+    def _sum(self, mine: Sequence[float]) -> list[float]:
+        """Each number's sum over processes."""
+        if self.plan.world == 1:
+            return [float(each) for each in mine]
+        numbers = torch.tensor([float(each) for each in mine], dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(numbers)
+        return cast(list[float], numbers.tolist())
 
-    def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
-        """Scores on the dev split, with ``metric_key_prefix`` before each name."""
+    def _update(self, loss: float, norm: float, rate: float) -> None:
+        """Let the optimizer use the gradients, if they are numbers."""
+        progress = self.progress
+        # In fp16 gradients overflow now and then; the scaler leaves such a step out and scales less.
+        if math.isfinite(loss) and (math.isfinite(norm) or self.scaler.is_enabled()):
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            progress.loss, progress.losses = progress.loss + loss, progress.losses + 1
+        elif self.settings.non_finite == "skip":
+            progress.skipped += 1
+        else:
+            raise RunError(
+                f"the {'gradient' if math.isfinite(loss) else 'loss'} is not a number at step {progress.step + 1}; "
+                "no checkpoint has seen it: the same command with --train.non-finite skip leaves such steps out; or "
+                "start a new run with --model CHECKPOINT and a lower --train.learning-rate, or --train.precision fp32"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _log(self, row: dict[str, Any]) -> None:
+        row["epoch"] = round(self.progress.step / self.steps_per_epoch, 4)
+        for observer in self.observers:
+            observer.on_log(self.progress.step, row)
+
+    def _log_speed(self, norm: float, rate: float) -> None:
+        progress = self.progress
+        row: dict[str, Any] = {"loss": progress.loss / progress.losses} if progress.losses else {}
+        row |= {"grad_norm": norm if math.isfinite(norm) else None, "learning_rate": rate}
+        row |= self.meter.read(progress.step, self.plan.steps)
+        row |= {"skipped": progress.skipped} if progress.skipped else {}
+        row |= {"seen": dict(progress.seen)} if progress.seen else {}
+        progress.loss, progress.losses = 0.0, 0
+        self._log(row)
+
+    def _evaluate(self) -> bool:
+        """Score the dev split; returns whether the model was never better."""
         assert self.dev is not None
-        evaluation = evaluate(
-            cast(PreTrainedModel, self.model),
+        found = evaluate(
+            self.model,
             self.objective,
-            *self.dev,
-            batch_size=self.args.eval_batch_size,
-            workers=self.args.dataloader_num_workers,
+            self.dev.examples,
+            self.dev.lengths,
+            batch_size=self.settings.eval_batch_size or self.plan.micro,
+            workers=self.settings.workers,
         )
-        scores = {f"{metric_key_prefix}_{name}": value for name, value in self.metrics(evaluation).items()}
-        self.log(dict(scores))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
-        return scores
+        scores = self.metrics(found)
+        self._log({f"eval_{name}": value for name, value in scores.items()})
+        score, best = scores.get(self.metric), self.progress.best_score
+        if score is None or not math.isfinite(score):
+            return False
+        if best is not None and not (score > best if self.higher_is_better else score < best):
+            return False
+        self.progress.best_score, self.progress.best_step = score, self.progress.step
+        return True
 
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        if not math.isfinite(logs.get("loss", 0.0)):
-            self._stop_not_finite()
-        # Trainer sees the whole run as one epoch; report passes over the train split.
-        self.state.epoch = round(self.state.global_step / self.steps_per_epoch, 4)
-        super().log(logs, *args, **kwargs)
+    def _save(self) -> None:
+        problem = None
+        if self.scaler.is_enabled():
+            self.progress.scale = self.scaler.state_dict()
+        main = self.processes.is_main_process
+        if main or self.sharded:
+            model_state = parallel.model_state(self.model)
+            optimizer_state = parallel.optimizer_state(self.model, self.optimizer)
+        if main:
+            try:
+                checkpoints.write(
+                    self.folder,
+                    self.progress,
+                    model=self.unsharded,
+                    encoder=self.encoder,
+                    model_state=model_state,
+                    optimizer_state=optimizer_state,
+                )
+                warning = checkpoints.retain(self.folder, self.progress, self.settings.keep_checkpoints)
+                if warning is not None:
+                    print(warning)
+            except RunError as error:
+                problem = str(error)
+        if self.plan.world > 1:  # all stop together, or those left over would wait for this one
+            told = [problem]
+            torch.distributed.broadcast_object_list(told, src=0)
+            problem = told[0]
+        if problem is not None:
+            raise RunError(problem)
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write model and encoder; unlike Trainer's, no pickled training arguments."""
-        folder = Path(output_dir or cast(str, self.args.output_dir))
-        state = self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else None
-        if self.args.should_save:
-            model = cast(PreTrainedModel, self.accelerator.unwrap_model(self.model, keep_torch_compile=False))
-            write_model(model, folder, state)
-            self.encoder.save_pretrained(folder)
 
-    def _stop_not_finite(self) -> None:
-        kept, _ = files.newest_checkpoint(Path(cast(str, self.args.output_dir)))
-        origin = f"start a new run with --model {kept}" if kept else "start again"
-        raise RunError(
-            f"the loss is not a number any more at step {self.state.global_step}; {origin} and a lower "
-            "--train.learning-rate, or --train.precision fp32"
-        )
+def is_spent(patience: int | None, eval_steps: int, step: int, best_step: int | None) -> bool:
+    """Whether ``patience`` evaluations up to ``step`` in a row were no better than the best before them."""
+    if patience is None or best_step is None:
+        return False
+    return step // eval_steps - best_step // eval_steps >= patience
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        # The sum of losses since the last log entry: once one is not a number, the weights may not be either.
-        if not torch.isfinite(self._tr_loss):
-            self._stop_not_finite()
-        run = Path(cast(str, self.args.output_dir))
-        folder = run / f"checkpoint-{self.state.global_step}"
-        aside = folder.with_name(f".{folder.name}.partial")
-        if self.state.best_global_step:
-            self.state.best_model_checkpoint = str(run / f"checkpoint-{self.state.best_global_step}")
-        if self.args.should_save:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-        self.accelerator.wait_for_everyone()
-        try:
-            with saving(run):
-                self.save_model(str(aside), _internal_call=True)
-                self._save_optimizer_and_scheduler(str(aside))
-                self._save_scaler(str(aside))
-                self._save_rng_state(str(aside))
-                self.accelerator.wait_for_everyone()
-                if self.args.should_save:
-                    self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
-                    files.publish(aside, folder)
-        except BaseException:
-            if self.args.should_save:
-                shutil.rmtree(aside, ignore_errors=True)
-            raise
-        if self.args.should_save:
-            self._drop_old_checkpoints(run)
 
-    def _drop_old_checkpoints(self, run: Path) -> None:
-        steps = {path: files.checkpoint_step(path) or 0 for path in files.checkpoints(run)}
-        # A later step than this one is left from before a resume from an earlier checkpoint, and was found damaged.
-        stale = [path for path, step in steps.items() if step > self.state.global_step]
-        old = [path for path in steps if path not in stale][: -self.keep_checkpoints]
-        for path in (*stale, *old):
-            if steps[path] != self.state.best_global_step:
-                shutil.rmtree(path, ignore_errors=True)
+def _random(*of: int) -> int:
+    """63 bits that are a function of the given numbers."""
+    return int.from_bytes(hashlib.sha256(" ".join(map(str, of)).encode()).digest()[:8], "big") >> 1
