@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 
 from pixlm import TextRenderer
-from pixlm.data.corpus import TextCorpus
 from pixlm.data.draw import Draw, Drawn
 from pixlm.data.encoders import RenderedText
 from pixlm.data.masking import SpanMasking
+from pixlm.data.pretraining.corpus import Selection, find_sources, pack_corpus
+from pixlm.data.pretraining.parts import Packing
 from pixlm.models import PixelForPreTraining, preset
 from pixlm.tasks.objectives import MaskedPatches
 
@@ -39,7 +40,8 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 def main() -> None:
     """Print the table."""
     encoder = RenderedText(TextRenderer())
-    sentences = TextCorpus([TEXT], encoder.measure, max_units=60)
+    short = RenderedText(TextRenderer(max_seq_length=61))
+    sentences = pack_corpus(find_sources(str(TEXT), {}), short, Packing(), Selection()).splits["train"]
     drawn = [Drawn(Draw(0, index), sentences[index]) for index in range(BATCH)]
     objective = MaskedPatches(encoder, SpanMasking(), seed=0)
     full = MaskedPatches(_FullCanvas(encoder.renderer), SpanMasking(), seed=0)

@@ -48,6 +48,8 @@ def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
         kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
         if len(kinds) == len(value):
             return tuple(_convert(item, kind, where, name) for item, kind in zip(value, kinds, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _convert(item, arguments[1], where, f"{name}.{key}") for key, item in value.items()}
     if origin is Literal and value in arguments:
         return value
     if hint is bool and isinstance(value, bool):

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 import pixlm
 from pixlm import files
+from pixlm.data.digests import cache_folder
 from pixlm.data.encoders import Encoded, InputEncoder, Text
 
 FILE = "encoded.arrow"
@@ -105,6 +106,12 @@ class CachedEncoder(InputEncoder):
     def measure(self, text: Text) -> float:
         return self.encoder.measure(text)
 
+    def count(self, text: str) -> int:
+        return self.encoder.count(text)
+
+    def covers(self, character: str) -> bool:
+        return self.encoder.covers(character)
+
     def save_pretrained(self, folder: Path) -> None:
         self.encoder.save_pretrained(folder)
 
@@ -125,9 +132,7 @@ def cached(encoder: InputEncoder, splits: Iterable[Sequence[Request]], *, worker
 
 def root() -> Path:
     """The folder of all entries."""
-    chosen = os.environ.get("PIXLM_CACHE")
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pixlm"
-    return base / "encoded"
+    return cache_folder("encoded")
 
 
 class Entry:

@@ -88,6 +88,14 @@ class InputEncoder(ABC):
     def measure(self, text: Text) -> float:
         """About how many units ``text`` takes, without separators, cheaply: for sorting and packing, not truncation."""
 
+    def count(self, text: str) -> int:
+        """How many units a text takes on a sequence without end, exactly, without the closing separator."""
+        raise NotImplementedError(f"{type(self).__name__} packs no corpora")
+
+    def covers(self, character: str) -> bool:
+        """Whether a character can be told from those that cannot be encoded. Default: all can."""
+        return True
+
     @abstractmethod
     def save_pretrained(self, folder: Path) -> None:
         """Write what is needed to make this encoder again beside a model."""
@@ -196,6 +204,15 @@ class RenderedText(InputEncoder):
         if isinstance(text, tuple):
             return sum(math.ceil(self._advance(part) / side) + 1 for part in text)
         return sum(math.ceil((self._advance(word) + self._advance(" ")) / side) for word in text)
+
+    def count(self, text: str) -> int:
+        width, side = self.renderer.text_width(text), self.renderer.pixels_per_patch
+        if self.renderer.strategy == "continuous":
+            width += 4  # two pixels on either side
+        return max(-(-width // side), 1)
+
+    def covers(self, character: str) -> bool:
+        return self.renderer.covers(character)
 
     def _advance(self, text: str) -> int:
         known = self._advances

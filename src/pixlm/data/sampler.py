@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pixlm.data.draw import Draw
+from pixlm.data.pretraining.mixture import Mixture
 
 # Batches are cut from stretches of this many batches, sorted by length inside. Longer stretches pad less but make the
 # batches of one stretch less random; at 50 the padding left over is a few per cent.
@@ -40,14 +41,15 @@ class BatchSampler:
     Each epoch visits every example once. The last batch of an epoch is filled up from the epoch's beginning, so that
     every batch has ``batch_size`` examples and every process the same number of them.
 
-    lengths: expected units of every example (only their order matters); seed: shuffles; batch_size: examples per
-    optimizer step over all processes, a multiple of ``world * micro_batch_size``; steps: optimizer steps of the run;
-    first_step: those done before; nothing of them is computed again.
+    lengths: expected units of every example (only their order matters), or a :class:`Mixture` that says which examples
+    an epoch has; seed: shuffles; batch_size: examples per optimizer step over all processes, a multiple of
+    ``world * micro_batch_size``; steps: optimizer steps of the run; first_step: those done before; nothing of them is
+    computed again.
     """
 
     def __init__(
         self,
-        lengths: np.ndarray,
+        lengths: np.ndarray | Mixture,
         *,
         batch_size: int,
         micro_batch_size: int,
@@ -58,7 +60,8 @@ class BatchSampler:
         first_step: int = 0,
     ):
         assert batch_size % (world * micro_batch_size) == 0, (batch_size, world, micro_batch_size)
-        self.lengths = np.asarray(lengths, dtype=np.int64)
+        self.mixture = lengths if isinstance(lengths, Mixture) else None
+        self.lengths = np.asarray(lengths.lengths if isinstance(lengths, Mixture) else lengths, dtype=np.int64)
         self.batch_size = batch_size
         self.micro_batch_size = micro_batch_size
         self.steps = steps
@@ -73,25 +76,39 @@ class BatchSampler:
         return (self.steps - self.first_step) * self.accumulation
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        batches, known = None, -1
+        known = -1
         for step in range(self.first_step, self.steps):
             epoch, number = divmod(step, self.batches_per_epoch)
-            if batches is None or epoch != known:
-                batches, known = self.epoch_batches(epoch), epoch
+            if epoch != known:
+                rows, passes = self._rows(epoch)
+                batches, known = self._batches(epoch, self.lengths[rows]), epoch
             # Taking every world-th row keeps the lengths of the processes' shares alike.
             share = batches[number][self.rank :: self.world]
             for start in range(0, len(share), self.micro_batch_size):
-                yield [Draw(epoch, int(index)) for index in share[start : start + self.micro_batch_size]]
+                chosen = share[start : start + self.micro_batch_size]
+                yield [Draw(int(passes[row]), int(rows[row])) for row in chosen]
 
     def epoch_batches(self, epoch: int) -> np.ndarray:
         """Example indices [batches_per_epoch, batch_size] of one epoch."""
+        rows, _ = self._rows(epoch)
+        return rows[self._batches(epoch, self.lengths[rows])]
+
+    def _rows(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """(examples of an epoch, the pass over the data that each is visited in)."""
+        if self.mixture is not None:
+            return self.mixture.rows(epoch)
+        size = len(self.lengths)
+        return np.arange(size), np.full(size, epoch)
+
+    def _batches(self, epoch: int, lengths: np.ndarray) -> np.ndarray:
+        """Rows of an epoch [batches_per_epoch, batch_size], given their lengths."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.lengths))
+        order = rng.permutation(len(lengths))
         order = np.resize(order, self.batches_per_epoch * self.batch_size)
         stretch = _STRETCH * self.batch_size
         for start in range(0, len(order), stretch):
             part = order[start : start + stretch]
-            order[start : start + stretch] = part[np.argsort(self.lengths[part], kind="stable")]
+            order[start : start + stretch] = part[np.argsort(lengths[part], kind="stable")]
         return rng.permutation(order.reshape(-1, self.batch_size), axis=0)
 
 

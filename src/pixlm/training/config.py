@@ -40,10 +40,32 @@ class DataConfig:
 
 @dataclass
 class TextConfig(DataConfig):
-    """Where the text is: UTF-8 files, an empty line between documents."""
+    """Where the text is: .txt, .jsonl, .parquet, .wet (also .gz, .zst), datasets folders, hub:NAME streams."""
 
+    sources: dict[str, str] = field(default_factory=dict)
+    """Several sources by name, such as en my/en hi my/hi; not given: folders of a folder are sources."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """How the shares of the sources are to each other, such as en 2 hi 1."""
+    temperature: float = 1.0
+    """Without weights shares go by size ** (1 / temperature): 1 proportional, higher more alike."""
+    heldout: float = 0.0
+    """Share of the documents of a source without dev files that become its dev split."""
+    max_heldout: int | None = None
+    """Blocks of a source in its dev and test split at most."""
+    clean: Literal["spaces", "m4"] = "spaces"
+    """Text cleaning: m4 also takes out unassigned and private characters and those that no font has."""
+    column: str = "text"
+    """Column or key that holds the text."""
+    documents: Literal["blank-lines", "lines"] = "blank-lines"
+    """What ends a document in text files."""
+    deduplicate: bool = False
+    """Leave out documents that were met before, or are in a dev or test split."""
+    limit: int | None = None
+    """Documents to take of a hub: stream."""
     min_patches: int = 0
     """Leave out blocks of text of fewer patches (PIXEL: 22)."""
+    workers: int | None = None
+    """Processes that pack text the first time; not given: as many as train.workers."""
 
 
 @dataclass
@@ -205,6 +227,8 @@ def to_dict(config: Any) -> Any:
         return {item.name: to_dict(getattr(config, item.name)) for item in dataclasses.fields(config)}
     if isinstance(config, tuple | list):
         return [to_dict(item) for item in config]
+    if isinstance(config, dict):
+        return {key: to_dict(item) for key, item in config.items()}
     return config
 
 

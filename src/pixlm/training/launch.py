@@ -24,7 +24,7 @@ from pixlm.training import checkpoints
 from pixlm.training.config import RunConfig
 from pixlm.training.output import LOG, Output, prepare
 from pixlm.training.parallel import load_model_state
-from pixlm.training.plan import Origins, Plan, Split
+from pixlm.training.plan import Mixed, Origins, Plan, Split
 from pixlm.training.runner import Metrics, Runner, is_spent
 from pixlm.training.trackers import trackers
 from pixlm.training.watch import JsonlLog, Observer, ProgressBar
@@ -56,7 +56,7 @@ def report_data(sources: Sources, sizes: Mapping[str, int], encoder: InputEncode
     for split, size in sizes.items():
         paths = sources.get(split)
         more = f" and {len(paths) - 1} more files" if len(paths) > 1 else ""
-        print(f"{split}: {size} examples from {paths[0]}{more}")
+        print(f"{split}: {size} examples" + (f" from {paths[0]}{more}" if paths else ""))
     if problems:
         print(f"data: {problems}")
     uncovered = sorted(encoder.uncovered)
@@ -117,7 +117,7 @@ def train(
     title: str,
     objective: Objective,
     encoder: InputEncoder,
-    train_split: Split,
+    train_split: Split | Mixed,
     dev_split: Split | None,
     metrics: Metrics,
     metric: str,

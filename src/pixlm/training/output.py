@@ -19,6 +19,8 @@ import yaml
 
 import pixlm
 from pixlm import files
+from pixlm.data import digests
+from pixlm.data.pretraining.documents import HUB
 from pixlm.data.splits import SPLITS, Sources
 from pixlm.errors import UsageError
 from pixlm.models import PRESETS
@@ -47,11 +49,15 @@ _FREE = {
     "train.non_finite",
     "train.save_steps",
     "data.cache",
+    "data.workers",
 }
 
 
 # Settings that name files or folders.
-_PATHS = ("data.path", "data.train", "data.dev", "data.test", "render.font", "render.fallback_fonts")
+_PATHS = (
+    *("data.path", "data.sources", "data.train", "data.dev", "data.test"),
+    *("render.font", "render.fallback_fonts"),
+)
 
 
 class Lock:
@@ -127,7 +133,7 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
     mine = recorded(config)
     inputs = {
         split: [
-            {"file": str(path.resolve()), "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+            {"file": str(path.resolve()), "bytes": path.stat().st_size, "sha256": digests.sha256(path)}
             for path in sources.get(split)
         ]
         for split in SPLITS
@@ -157,12 +163,15 @@ def recorded(config: RunConfig) -> dict[str, Any]:
         group, key = name.split(".")
         value = _get(values, name)
         if value is not None:
-            values[group][key] = [_whole(one) for one in value] if isinstance(value, list) else _whole(value)
+            if isinstance(value, dict):
+                values[group][key] = {each: _whole(one) for each, one in value.items()}
+            else:
+                values[group][key] = [_whole(one) for one in value] if isinstance(value, list) else _whole(value)
     return values
 
 
 def _whole(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return path if path.startswith(HUB) else str(Path(path).expanduser().absolute())
 
 
 def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from pixlm.data.pretraining.mixture import Mixture
 from pixlm.errors import UsageError
 from pixlm.training.config import TrainConfig
 
@@ -21,6 +22,13 @@ class Split(NamedTuple):
 
     examples: Sequence[Any]
     lengths: np.ndarray
+
+
+class Mixed(NamedTuple):
+    """Map-style examples, and which of them an epoch of training has."""
+
+    examples: Sequence[Any]
+    lengths: Mixture
 
 
 class Origins(NamedTuple):

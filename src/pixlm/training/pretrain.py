@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import numpy as np
 
 from pixlm import files, hub
 from pixlm.data import splits
-from pixlm.data.corpus import TextCorpus
-from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
 from pixlm.models.heads import Head, head_class
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objectives import MaskedPatches
+from pixlm.training import corpora
 from pixlm.training.card import write_card
 from pixlm.training.config import MaskConfig, PretrainConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS
-from pixlm.training.plan import Split, make_plan
-
-NAMING = splits.Naming(
-    ".txt",
-    {"train": ("train",), "dev": ("dev", "valid", "validation", "heldout"), "test": ("test",)},
-    others="train",
-)
-
-# A block is packed by summing the advances of single characters, and drawn with shaping and kerning, which can be a
-# little wider (Indic scripts, Arabic); this share of the canvas is kept free for that, so that text is rarely cut.
-_SLACK = 0.03
+from pixlm.training.plan import Mixed, Origins, Split, make_plan
 
 
 @process_group()
@@ -35,20 +24,16 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
 
     Raises UsageError for bad input, RunError for an interrupted or failed run.
     """
-    data = splits.find(
-        config.data.path, {"train": config.data.train, "dev": config.data.dev, "test": config.data.test}, NAMING
-    )
-    train_files = splits.require(data, "train")
+    sources, data = corpora.find(config.data)
     masking = masking_for(config.mask)
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
     model_class = head_class(model_config.model_type, Head.PRETRAINING)
     set_dropout(model_config, config.train.dropout)
     encoder = hub.load_encoder(config.model, **config.render.overrides())
     encoder.check_model(model_config, config.model)
-    parts = {"train": _corpus(train_files, encoder, config.data.min_patches)}
-    for split in ("dev", "test"):
-        if data.get(split):
-            parts[split] = _corpus(data.get(split), encoder, 0)
+    corpus = corpora.load(config.data, sources, encoder, workers=config.data.workers or config.train.workers)
+    parts = {split: Split(each, each.lengths) for split, each in corpus.items()}
+    mixture = corpora.mix(config.data, corpus["train"], config.seed, encoder)
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, "pretrain", data)
     report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
@@ -62,11 +47,12 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         title="pretrain",
         objective=objective,
         encoder=encoder,
-        train_split=parts["train"],
+        train_split=Mixed(corpus["train"], mixture),
         dev_split=parts.get("dev"),
         metrics=lambda evaluation: evaluation.scores,
         metric="loss",
         higher_is_better=False,
+        origins=Origins(corpus["train"].names, corpus["train"].source_of(np.arange(len(corpus["train"])))),
     )
     batch_size = config.train.eval_batch_size or plan.micro
     results = {
@@ -74,6 +60,12 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         for split in splits.SPLITS[1:]
         if split in parts
     }
+    for split in list(results):
+        # Of several sources each one's own scores, too.
+        for name in corpus[split].names if len(corpus[split].names) > 1 else ():
+            each = corpus[split].part(name)
+            scores = evaluate(model, objective, each, each.lengths, batch_size=batch_size).scores
+            results[f"{split}-{name}"] = scores
     if is_main_process():
         hub.save(output.folder, model, encoder)
         used = {split: data.get(split) for split in splits.SPLITS}
@@ -96,12 +88,3 @@ def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:
         cumulative_span_weights=weights,
         flavour=mask.flavour,
     )
-
-
-def _corpus(paths: tuple, encoder: InputEncoder, min_patches: int) -> Split:
-    corpus = TextCorpus(
-        paths, encoder.measure, max_units=(encoder.max_length - 1) * (1 - _SLACK), min_units=min_patches
-    )
-    if corpus.invalid and os.environ.get("RANK", "0") == "0":
-        print(f"{', '.join(map(str, paths))}: {corpus.invalid} bytes are not UTF-8 and become U+FFFD; save it as UTF-8")
-    return Split(corpus, corpus.lengths)

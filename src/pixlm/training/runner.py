@@ -32,7 +32,7 @@ from pixlm.tasks.objective import Batch, Objective
 from pixlm.training import checkpoints, parallel
 from pixlm.training.config import TrainConfig
 from pixlm.training.flops import peak_flops, step_flops
-from pixlm.training.plan import Origins, Plan, Split, dtype_of
+from pixlm.training.plan import Mixed, Origins, Plan, Split, dtype_of
 from pixlm.training.schedule import learning_rate, make_optimizer
 from pixlm.training.signals import StopOnSignal
 from pixlm.training.watch import Meter, Observer
@@ -58,7 +58,7 @@ class Runner:
         seed: int,
         objective: Objective,
         encoder: InputEncoder,
-        train: Split,
+        train: Split | Mixed,
         dev: Split | None,
         metrics: Metrics,
         metric: str,

@@ -225,7 +225,14 @@ class Cells:
 
     def width(self, text: str, geometry: Geometry, layout: Layout) -> int:
         endless = Geometry(geometry.patch, sys.maxsize)
-        return sum(piece.patches for piece in self.pieces(self.source(text, None), layout, endless)) * geometry.patch
+        source = self.source(text, None)
+        pieces = list(self.pieces(source, layout, endless))
+        width = sum(piece.patches for piece in pieces)
+        if self.cutter.whole_words and source.levels is not None:
+            # The first and the last are drawn in other ways; a text fits where it does in both.
+            edged = self._with_edges(self._order(pieces, source), source, geometry, layout)
+            width = max(width, sum(piece.patches for piece in edged))
+        return width * geometry.patch
 
     # ---- cutting
 
