@@ -114,8 +114,10 @@ def test_windows_compete_and_no_answer_needs_the_option():
 
 def test_windows_that_leave_no_room_are_refused():
     encoder = RenderedText(TextRenderer(max_seq_length=60))
-    with pytest.raises(UsageError, match="stride 160"):
+    with pytest.raises(UsageError, match="no room for a context beside a question of 128"):
         QA.rows([], encoder)
+    with pytest.raises(UsageError, match="stride 160: must be at least 0 and below 37"):
+        QA.with_options({"question_max_length": 20}).rows([], encoder)
 
 
 def test_it_learns_to_point():

@@ -13,6 +13,7 @@ from rich.table import Table
 from pixlm import files
 from pixlm.analysis.results import as_markdown, cells, results_of
 from pixlm.cli.parse import parse
+from pixlm.errors import UsageError
 
 
 @dataclass
@@ -28,6 +29,8 @@ class TableArguments:
 def main(arguments: list[str]) -> int:
     """Print the table."""
     args = parse(TableArguments, "table", TableArguments.__doc__ or "", arguments)
+    if not args.runs:
+        raise UsageError("no runs given; name the folders of finished runs: pixlm table runs/a runs/b")
     results = [result for folder in args.runs for result in results_of(folder.expanduser())]
     sources = list(dict.fromkeys(each.source for result in results for each in result.published))
     table = Table("run", "task", "data", "model", "split", "metric", "score", "seeds", *sources)
@@ -35,6 +38,7 @@ def main(arguments: list[str]) -> int:
         table.add_row(*cells(result, sources))
     Console().print(table)
     if args.output is not None:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(args.output, as_markdown(results))
         print(f"written to {args.output}")
     return 0

@@ -35,6 +35,8 @@ def write_attacked(
 
     Raises UsageError for a folder without files of a known format, a copy that is already there, a damaged file.
     """
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file; name a folder with --output")
     found = _find(data, splits)
     for attacker in attackers:
         if attacker.kind.target is Target.RENDERER:

@@ -60,6 +60,8 @@ def sweep(
     attackers: those of one attack stand together; font: font file that the attack ``font`` draws with. Returns the
     task's metric and the points. Raises UsageError for bad input, before anything is computed.
     """
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output}: is a file; name a folder with --output")
     if (output / RESULTS).exists():
         raise UsageError(f"{output}: holds a sweep already; name another folder with --output")
     if font is None and any(attacker.kind.target is Target.RENDERER for attacker in attackers):

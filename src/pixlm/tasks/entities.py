@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pixlm import files
+from pixlm import files, hub
 from pixlm.data.examples import WordExample
+from pixlm.data.readers.problems import Problems
 from pixlm.data.readers.words import MASAKHANER_TAGS, read_entities
 from pixlm.data.splits import ENTITIES, Sources
 from pixlm.errors import UsageError
@@ -44,12 +46,36 @@ class EntityLabelling(WordLabelling):
         whole = str(Path(given).expanduser().absolute())
         return dataclasses.replace(self, options=dataclasses.replace(self.options, labels=whole))
 
+    def of_model(self, config: Any) -> Self | None:
+        task = super().of_model(config)
+        return task if task is None else dataclasses.replace(task, inventory=tuple(hub.labels_of(config)))
+
+    def read(
+        self, paths: Sequence[Path], *, labelled: bool = True, problems: Problems | None = None
+    ) -> list[WordExample]:
+        """Numbers in place of tags count in the ``labels`` file, or in the tags of the model."""
+        known = self._known()
+        if known is None or self.reader is not read_entities:
+            return super().read(paths, labelled=labelled, problems=problems)
+        reader = functools.partial(read_entities, labels=known)
+        return dataclasses.replace(self, inventory=None, options=EntityOptions(), reader=reader).read(
+            paths, labelled=labelled, problems=problems
+        )
+
+    def _known(self) -> Sequence[str] | None:
+        if self.inventory is None and self.options.labels is not None:
+            return _read_labels(Path(self.options.labels).expanduser())
+        return self.inventory
+
     def labels(self, examples: Sequence[WordExample]) -> list[str]:
         """The tags of the ``labels`` file; else MasakhaNER's in their published order if they suffice; else those of
         the train split, O first."""
-        if self.options.labels is not None:
-            return _read_labels(Path(self.options.labels).expanduser())
+        known = self._known()
+        if known is not None:
+            return list(known)
         found = {label for example in examples for label in example.labels or ()}
+        if found <= {OUTSIDE}:
+            raise UsageError(f"all words of the train split have the tag {OUTSIDE}: there is nothing to learn")
         if found <= set(MASAKHANER_TAGS):
             return list(MASAKHANER_TAGS)
         return [OUTSIDE, *sorted(found - {OUTSIDE})]

@@ -23,6 +23,7 @@ from pixlm.data.cache import Request
 from pixlm.data.draw import Drawn
 from pixlm.data.encoders import Encoded, InputEncoder
 from pixlm.data.examples import QuestionExample
+from pixlm.data.readers.problems import Problems
 from pixlm.data.readers.questions import read_questions
 from pixlm.data.splits import QUESTIONS, Naming
 from pixlm.errors import UsageError
@@ -168,8 +169,18 @@ class QuestionAnswering(Task[QuestionExample]):
             given = (given.get("question"), given.get("context"))
         pair = isinstance(given, list | tuple) and len(given) == 2
         if not pair or not all(isinstance(part, str) and part.strip() for part in given):
-            raise UsageError(f"{self.name} wants pairs (question, context), not {given!r}")
+            raise UsageError(f"{self.name} wants pairs (question, context) (--text, --text-b), not {given!r}")
         return QuestionExample(id=id, question=given[0], context=given[1])
+
+    def read(
+        self, paths: Sequence[Path], *, labelled: bool = True, problems: Problems | None = None
+    ) -> list[QuestionExample]:
+        problems = problems or Problems()
+        examples = super().read(paths, labelled=labelled, problems=problems)
+        for example in examples:
+            if example.answers == () and not self.options.unanswerable:
+                problems.warn(example.where, "no answer, which is only predicted with --task.unanswerable")
+        return examples
 
     def text(self, example: QuestionExample) -> tuple[str, str]:
         return example.question, example.context
@@ -254,9 +265,14 @@ class QuestionAnswering(Task[QuestionExample]):
             if getattr(options, name) < 1:
                 raise UsageError(f"--task.{name.replace('_', '-')} {getattr(options, name)}: must be 1 or more")
         room = encoder.max_length - min(options.question_max_length, encoder.max_length) - 3
+        if room < 1:
+            raise UsageError(
+                f"windows of {encoder.max_length} units (--render.max-seq-length) have no room for a context beside a "
+                f"question of {options.question_max_length} (--task.question-max-length)"
+            )
         if not 0 <= options.stride < room:
             raise UsageError(
-                f"--task.stride {options.stride}: must be at least 0 and below {max(room, 0)}, what a window of "
+                f"--task.stride {options.stride}: must be at least 0 and below {room}, what a window of "
                 f"{encoder.max_length} units has left beside a question of {options.question_max_length}"
             )
 

@@ -142,6 +142,7 @@ def _encoder(material: Material) -> InputEncoder:
     texts = (task.text(example) for example in material.examples["train"])
     encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
     encoder.packing = Packing(config.train.packing)
+    task.objective(encoder, material.labels)  # says what does not fit before anything is encoded
     if config.data.cache or (config.data.cache is None and task.cached):
         requests = [task.requests(given) for given in material.examples.values()]
         return cached(encoder, requests, workers=config.train.workers)
@@ -183,13 +184,13 @@ def evaluate_model(
 def predict(
     task_name: str,
     model_name: str,
-    given: Path | Sequence[str],
+    given: Path | Sequence[str | tuple[str, str]],
     output: Path | None,
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
 ) -> tuple[list[dict[str, Any]], list[Path]]:
-    """Label a file without (or regardless of) labels, or texts.
+    """Label a file without (or regardless of) labels, or texts or pairs of texts.
 
     Returns a record an example, as in predictions.jsonl, and the files written to ``output``.
     """
@@ -269,6 +270,8 @@ def model_and_examples(
 
 
 def _refuse_run_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder with --output")
     if (folder / RUN).exists():
         raise UsageError(
             f"{folder}: holds a run, whose results would be overwritten; name another folder with --output"

@@ -105,6 +105,14 @@ def test_pairs_are_predicted_from_tuples_and_files(xnli, tmp_path, pixlm):
     code, _, error = pixlm("predict", "xnli", "--model", run, "--text", "one text")
     assert code == 2
     assert "takes a pair of texts" in error
+    (a, b), (c, d) = pairs[:2]
+    code, out, _ = pixlm("predict", "xnli", "--model", run, "--text", a, c, "--text-b", b, d)
+    assert code == 0
+    assert [json.loads(line)["prediction"] for line in out.splitlines()] == [row["prediction"] for row in rows[:2]]
+    for wrong in (("--text", a, c, a, "--text-b", b, d), ("--data", "x", "--text-b", b)):
+        code, _, error = pixlm("predict", "xnli", "--model", run, *wrong)
+        assert code == 2
+        assert "--text-b" in error
     assert (
         pixlm("predict", "xnli", "--model", run, "--data", data / "xnli.test.tsv", "--output", tmp_path / "p")[0] == 0
     )

@@ -6,6 +6,7 @@ GLUE, NLI and SIB-200 (:mod:`glue`, :mod:`nli`, :mod:`sib`) are declared on top 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,16 +147,25 @@ def _resolve(path: Path, wanted: TextColumns, names: list[str], labelled: bool) 
         text, text_b = pairs[0] if pairs and not text_b else (single, text_b)
     if not text:
         raise UsageError(
-            f"{path}: no column to read text from; it has: {', '.join(names)}; "
-            f"usual names are {', '.join(_SINGLES)} and {', '.join('/'.join(pair) for pair in _PAIRS[1:])}"
+            f"{path}: no column to read text from; it has: {', '.join(names)}; usual names are "
+            f"{', '.join(_SINGLES)} and {', '.join('/'.join(pair) for pair in _PAIRS[1:])}{_hint(path, names, 'text')}"
         )
     label = wanted.label or next((name for name in _LABELS if name in names), "")
     if labelled and not label:
         raise UsageError(
             f"{path}: no column of labels; it has: {', '.join(names)}; usual names are {', '.join(_LABELS)}"
+            f"{_hint(path, names, 'label')}"
         )
     identity = wanted.id if wanted.id in names else next((name for name in _IDS if name in names), "")
     return TextColumns(text, text_b, label, identity, wanted.group)
+
+
+def _hint(path: Path, names: Sequence[str], what: str) -> str:
+    """How to name a column, or what stands between columns where there seems to be something else."""
+    due = {".tsv": "\t", ".csv": ","}.get(path.suffix.lower())
+    if due and len(names) == 1 and re.search(r"\S[\t,;|]\S", names[0]):
+        return f"; a {path.suffix} file has {'tabs' if due == chr(9) else 'commas'} between its columns"
+    return f"; classify takes others as --task.{what} NAME"
 
 
 def _example(

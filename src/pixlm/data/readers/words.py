@@ -204,7 +204,8 @@ def _tag_problem(tag: str, labels: Sequence[str] | None) -> str | None:
     if labels is not None and tag not in labels:
         return f"unknown tag {tag!r}; known are {', '.join(labels)}"
     if labels is None and not _BIO.fullmatch(tag):
-        return f"{tag!r} is no tag: O, or B- or I- and a type"
+        number = "; a number needs the tags in their order (--task.labels FILE)" if tag.isdecimal() else ""
+        return f"{tag!r} is no tag: O, or B- or I- and a type{number}"
     return None
 
 

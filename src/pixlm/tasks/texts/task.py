@@ -65,7 +65,8 @@ class TextTask(Task[TextExample]):
         texts = [given] if isinstance(given, str) else given
         fits = isinstance(texts, tuple | list) and len(texts) in (1, 2) and all(isinstance(one, str) for one in texts)
         if not fits or (self.pair is not None and self.pair != (len(texts) == 2)):
-            wanted = {True: "a pair of texts, (text, text)", False: "a text", None: "a text or a pair of texts"}
+            pair = "a pair of texts, (text, text) (--text, --text-b)"
+            wanted = {True: pair, False: "a text", None: "a text or a pair of texts"}
             raise UsageError(f"{self.name} takes {wanted[self.pair]}, not {given!r}")
         return TextExample(id=id, text=texts[0], text_b=texts[1] if len(texts) == 2 else None)
 
