@@ -55,6 +55,7 @@ def write_manifest(folder: Path) -> None:
         _sync(path)
         entries[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     write_json(folder / MANIFEST, {"files": entries})
+    _sync(folder)
 
 
 def verify(folder: Path) -> str | None:

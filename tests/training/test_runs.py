@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -46,6 +47,12 @@ def same(a: Path, b: Path) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
+def curve(run: Path) -> list[tuple[int, float]]:
+    """(step, loss) of the log."""
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows if "loss" in row]
+
+
 @pytest.fixture(scope="module")
 def straight(texts, tmp_path_factory) -> Path:
     """Ten steps of pretraining without interruption, over more than one epoch."""
@@ -73,8 +80,7 @@ def test_a_run_writes_everything_it_promises(straight):
     assert metrics["dev"]["examples"] > 0
     assert 0 < metrics["dev"]["loss"] < 5
     assert metrics["dev"]["lost"] == 0
-    log = [json.loads(line) for line in (straight / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in log if "loss" in row] == list(range(1, 11))
+    assert [step for step, _ in curve(straight)] == list(range(1, 11))
     config = yaml.safe_load((straight / "run.yaml").read_text())
     assert config["command"] == "pretrain"
     assert config["train"]["max_steps"] == 10
@@ -89,23 +95,26 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(straight, t
     assert not same(straight / "checkpoint-10", tmp_path / "other" / "checkpoint-10")
 
 
-@pytest.mark.parametrize("step", [3, 8])
-def test_stopping_in_an_epoch_and_resuming_is_bit_identical(straight, texts, tmp_path, pixlm, monkeypatch, step):
+@pytest.mark.parametrize(("step", "number"), [(3, signal.SIGTERM), (8, signal.SIGHUP)])
+def test_a_signal_saves_and_resuming_is_bit_identical(straight, texts, tmp_path, pixlm, monkeypatch, step, number):
     from pixlm.training.signals import StopOnSignal
 
     def stop_at(self, after):
         if after == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             time.sleep(0.05)
         return self.asked
 
     output = tmp_path / "run"
     command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
     monkeypatch.setattr(StopOnSignal, "wants_stop", stop_at)
     code, _, error = pixlm(*command)
     assert code == 1
     assert "interrupted" in error
+    assert f"{number.name}: stopping after this step" in error
     assert f"checkpoint-{step} is complete" in error
+    signal.signal(signal.SIGHUP, old)
     assert not (output / "metrics.json").exists()
     monkeypatch.undo()
     code, out, _ = pixlm(*command)
@@ -115,8 +124,7 @@ def test_stopping_in_an_epoch_and_resuming_is_bit_identical(straight, texts, tmp
     one, two = (load_file(path / "checkpoint-10" / "optimizer.safetensors") for path in (straight, output))
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
-    log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in log if "loss" in row] == list(range(1, 11))
+    assert curve(output) == curve(straight)
 
 
 def test_a_damaged_checkpoint_is_left_out_with_a_word(straight, texts, tmp_path, pixlm):
@@ -193,20 +201,84 @@ def test_worker_processes_change_nothing(straight, texts, tmp_path, pixlm):
     assert same(straight / "checkpoint-10", tmp_path / "run" / "checkpoint-10")
 
 
+KILLED = """
+import os, signal, sys
+from pixlm.cli import main
+from pixlm.training.runner import Runner
+forward_backward = Runner._forward_backward
+
+def killed(self, batch, number, count):
+    if (self.progress.step, number) == (6, 2):  # the third of four micro-batches of the second epoch's second step
+        os.kill(os.getpid(), signal.SIGKILL)
+    return forward_backward(self, batch, number, count)
+
+Runner._forward_backward = killed
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
-def test_kill_9_loses_only_the_steps_since_the_last_checkpoint(straight, texts, tmp_path, pixlm):
+def test_kill_9_while_accumulating_loses_only_the_steps_since_the_last_checkpoint(texts, tmp_path, pixlm):
+    """Losses are logged every third step, so a sum of losses has to survive, too."""
+    more = ("--train.max-steps", "8", "--train.save-steps", "4", "--train.micro-batch-size", "2")
+    more = (*more, "--train.log-steps", "3")
+    assert pixlm(*pretrain(texts, tmp_path / "straight", *more))[0] == 0
+    output = tmp_path / "run"
+    command = pretrain(texts, output, *more)
+    done = subprocess.run([sys.executable, "-c", KILLED, *command], capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    code, out, _ = pixlm(*command)
+    assert code == 0
+    assert "resuming from checkpoint-5" in out  # the end of an epoch, where dev was scored
+    assert same(tmp_path / "straight" / "checkpoint-8", output / "checkpoint-8")
+    assert curve(output) == curve(tmp_path / "straight")
+
+
+def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(straight, texts, tmp_path, pixlm, monkeypatch):
+    from pixlm.training import checkpoints
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     output = tmp_path / "run"
     command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
-    process = subprocess.Popen([sys.executable, "-m", "pixlm.cli", *command], stderr=subprocess.DEVNULL)
-    for _ in range(2400):
-        if files.checkpoints(output) or process.poll() is not None:
-            break
-        time.sleep(0.025)
-    process.kill()
-    process.wait()
-    code, _, _ = pixlm(*command)
-    assert code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", full)
+        code, _, error = pixlm(*command)
+    assert (code, error.splitlines()[-1]) == (1, f"pixlm: cannot write to {output}: No space left on device")
+    assert not files.checkpoints(output)
+    assert pixlm(*command)[0] == 0
     assert same(straight / "checkpoint-10", output / "checkpoint-10")
+
+
+def test_a_gradient_that_is_no_number_stops_the_run_or_is_left_out(texts, tmp_path, pixlm, monkeypatch):
+    from pixlm.tasks.objectives import MaskedPatches
+
+    loss = MaskedPatches.loss
+
+    def spoilt(self, model, batch):
+        found = loss(self, model, batch)
+        if model.training and any(drawn.draw.index == 5 for drawn in batch["drawn"]):
+            found.outputs.logits.register_hook(lambda gradient: gradient * float("nan"))
+        return found
+
+    output = tmp_path / "run"
+    command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "1")
+    monkeypatch.setattr(MaskedPatches, "loss", spoilt)
+    code, _, error = pixlm(*command)
+    assert code == 1
+    assert "the gradient is not a number at step" in error
+    assert "--train.non-finite skip" in error
+    last = files.checkpoints(output)[-1]
+    assert all(value.isfinite().all() for value in weights(last).values())
+    code, out, error = pixlm(*command, "--train.non-finite", "skip")
+    assert code == 0, error
+    assert f"resuming from {last.name}" in out
+    rows = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    assert [row.get("skipped") for row in rows if "grad_norm" in row][-1] == 2  # two epochs
+    assert sum("grad_norm" in row for row in rows) == 10
+    assert len(curve(output)) == 8
+    assert all(value.isfinite().all() for value in weights(output).values())
 
 
 def test_a_run_that_failed_before_its_first_checkpoint_does_not_block_the_folder(texts, tmp_path, pixlm, monkeypatch):
