@@ -199,6 +199,48 @@ class FinetuneConfig(RunConfig):
 
 
 @dataclass
+class PicturesConfig:
+    """Reconstructions of texts that stay the same, drawn while training."""
+
+    steps: int | None = None
+    """Steps between pictures in the folder pictures (and in trackers); not given: none."""
+    texts: tuple[str, ...] = ()
+    """Texts to reconstruct; not given: the first two of the dev split, or else of the train split."""
+
+
+@dataclass
+class SlurmConfig:
+    """A job on a SLURM cluster instead of a run here."""
+
+    nodes: int | None = None
+    """Machines; given: submit a job and return. It is queued again when its time is up or it has to make room."""
+    gpus: int = 8
+    """GPUs of each machine."""
+    tasks: int | None = None
+    """Processes on each machine; not given: one a GPU."""
+    cpus: int = 8
+    """CPU cores of each process."""
+    memory: float | None = None
+    """GB of each machine."""
+    hours: float = 24.0
+    """Time limit."""
+    grace: int = 120
+    """Seconds before the limit at which the job saves and is queued again."""
+    requeue: int = 100
+    """How often it may run out of time."""
+    partition: str | None = None
+    """Partition of the cluster."""
+    account: str | None = None
+    """Account that pays."""
+    qos: str | None = None
+    """Quality of service."""
+    constraint: str | None = None
+    """Features that the machines must have."""
+    setup: tuple[str, ...] = ()
+    """Shell lines to run first, such as "module load cuda"."""
+
+
+@dataclass
 class PretrainConfig(RunConfig):
     """Pretrain a masked model on plain text."""
 
@@ -206,6 +248,10 @@ class PretrainConfig(RunConfig):
     """Where the text is."""
     mask: MaskConfig = field(default_factory=MaskConfig)
     """Which patches are removed."""
+    pictures: PicturesConfig = field(default_factory=PicturesConfig)
+    """Reconstructions drawn while training."""
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
+    """A job on a SLURM cluster instead of a run here."""
     # PIXEL's published recipe (paper, appendix), as far as it does not depend on the size of the cluster.
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(

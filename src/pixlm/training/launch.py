@@ -17,7 +17,6 @@ from transformers.utils import logging as transformers_logging
 
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.splits import Sources
-from pixlm.errors import RunError
 from pixlm.files import newest_checkpoint
 from pixlm.tasks.objective import Objective
 from pixlm.training import checkpoints
@@ -26,8 +25,9 @@ from pixlm.training.output import LOG, Output, prepare
 from pixlm.training.parallel import load_model_state
 from pixlm.training.plan import Mixed, Origins, Plan, Split
 from pixlm.training.runner import Metrics, Runner, is_spent
+from pixlm.training.signals import Interrupted
 from pixlm.training.trackers import trackers
-from pixlm.training.watch import JsonlLog, Observer, ProgressBar
+from pixlm.training.watch import JsonlLog, Observer, PictureFiles, Pictures, ProgressBar
 
 
 def begin(config: RunConfig, command: str, sources: Sources) -> Output:
@@ -123,12 +123,11 @@ def train(
     metric: str,
     higher_is_better: bool,
     origins: Origins | None = None,
-    observers: Sequence[Observer] = (),
+    pictures: Pictures | None = None,
 ) -> PreTrainedModel:
     """Train, or go on training; ``model`` then has the best weights (the last ones without a dev split).
 
-    origins: of the train examples, to count them in the log; observers: follow the run in every process, besides the
-    log, the progress bar and trackers. Raises RunError when the run was interrupted (a checkpoint has been saved), when
+    origins: of the train examples, to count them in the log; pictures: drawn while training. Raises RunError when the run was interrupted (a checkpoint has been saved), when
     a gradient is not a number, and when a checkpoint cannot be written.
     """
     checkpoint, settings = output.checkpoint, config.train
@@ -157,14 +156,15 @@ def train(
             higher_is_better=higher_is_better,
             checkpoint=checkpoint,
             origins=origins,
-            observers=[*_observers(config, title, output.folder), *observers],
+            pictures=pictures,
+            observers=_observers(config, title, output.folder),
         )
         try:
             progress = runner.run()
         except KeyboardInterrupt:
-            raise RunError(_interrupted(output)) from None
+            raise Interrupted(_interrupted(output), runner.signals.by) from None
         if runner.interrupted:
-            raise RunError(_interrupted(output))
+            raise Interrupted(_interrupted(output), runner.signals.by)
         best = progress.best_step
         if runner.sharded:
             cast(torch.nn.Module, model).to(runner.device)
@@ -177,7 +177,7 @@ def train(
 def _observers(config: RunConfig, title: str, folder: Path) -> list[Observer]:
     if not is_main_process():
         return []
-    return [JsonlLog(folder / LOG), ProgressBar(title), *trackers(config, folder)]
+    return [JsonlLog(folder / LOG), ProgressBar(title), PictureFiles(folder), *trackers(config, folder)]
 
 
 def _interrupted(output: Output) -> str:

@@ -53,6 +53,9 @@ _FREE = {
 }
 
 
+# Groups of settings that are about watching a run and where it runs.
+_ASIDE = ("pictures", "slurm")
+
 # Settings that name files or folders.
 _PATHS = (
     *("data.path", "data.sources", "data.train", "data.dev", "data.test"),
@@ -218,7 +221,7 @@ def _check_same(folder: Path, mine: dict[str, Any], *, unfinished: bool = True) 
         raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
     if unfinished and (folder / METRICS).exists():
         raise UsageError(f"{folder}: holds a finished run; name a new folder with --output DIR, or remove this one")
-    differences = [key for key in _differences(theirs or {}, mine) if key not in _FREE]
+    differences = [key for key in _differences(theirs or {}, mine) if key not in _FREE and not key.startswith(_ASIDE)]
     if differences:
         key = differences[0]
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""

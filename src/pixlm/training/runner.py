@@ -35,7 +35,7 @@ from pixlm.training.flops import peak_flops, step_flops
 from pixlm.training.plan import Mixed, Origins, Plan, Split, dtype_of
 from pixlm.training.schedule import learning_rate, make_optimizer
 from pixlm.training.signals import StopOnSignal
-from pixlm.training.watch import Meter, Observer
+from pixlm.training.watch import Meter, Observer, Pictures
 
 Metrics = Callable[[Evaluation], dict[str, float]]
 
@@ -65,12 +65,13 @@ class Runner:
         higher_is_better: bool,
         checkpoint: Path | None = None,
         origins: Origins | None = None,
+        pictures: Pictures | None = None,
         observers: Sequence[Observer] = (),
     ):
         self.settings, self.plan, self.folder, self.seed = settings, plan, run, seed
         self.objective, self.encoder, self.train, self.dev = objective, encoder, train, dev
         self.metrics, self.metric, self.higher_is_better = metrics, metric, higher_is_better
-        self.origins, self.observers = origins, observers
+        self.origins, self.pictures, self.observers = origins, pictures, observers
         self.signals = StopOnSignal()
         self.interrupted = False
         """Whether a signal ended the run; after the last step, too: what follows can take long."""
@@ -171,7 +172,11 @@ class Runner:
         for name, more in zip(self.origins.names if self.origins else (), seen, strict=True):
             progress.seen[name] = progress.seen.get(name, 0) + round(more)
         for observer in self.observers:
-            observer.on_step(progress.step, self.model)
+            observer.on_step(progress.step)
+        if self.pictures is not None:
+            for name, picture in self.pictures(progress.step, self.model).items():
+                for observer in self.observers:
+                    observer.on_picture(progress.step, name, picture)
         if progress.step % settings.log_steps == 0 or progress.step == plan.steps:
             self._log_speed(norm, rate)
         better = spent = False

@@ -9,6 +9,17 @@ import sys
 from types import FrameType
 from typing import Any
 
+from pixlm.errors import RunError
+
+
+class Interrupted(RunError):
+    """A run that was asked to stop; ``signal``: the first one that this process got, if any."""
+
+    def __init__(self, message: str, number: int | None = None):
+        super().__init__(message)
+        self.signal = number
+
+
 ASKED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2") if hasattr(signal, name))
 """SIGTERM comes before a cluster kills a job, SIGHUP when a terminal closes, SIGUSR2 from SLURM by way of submitit."""
 

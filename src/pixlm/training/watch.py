@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import PreTrainedModel
 
 from pixlm import files
+from pixlm.rendering.picture import save_png
 
 Row = Mapping[str, Any]
 """One entry of the log: numbers by name, and groups of numbers such as examples by source."""
@@ -28,8 +29,8 @@ class Observer(Protocol):
     def on_begin(self, step: int, steps: int) -> None:
         """Training begins, or goes on, after ``step`` of ``steps`` steps."""
 
-    def on_step(self, step: int, model: PreTrainedModel) -> None:
-        """A step is done; ``model`` is the one in training, which may be sharded."""
+    def on_step(self, step: int) -> None:
+        """A step is done."""
 
     def on_log(self, step: int, row: Row) -> None:
         """There is an entry for the log."""
@@ -46,13 +47,28 @@ class Quiet:
 
     def on_begin(self, step: int, steps: int) -> None: ...
 
-    def on_step(self, step: int, model: PreTrainedModel) -> None: ...
+    def on_step(self, step: int) -> None: ...
 
     def on_log(self, step: int, row: Row) -> None: ...
 
     def on_picture(self, step: int, name: str, picture: NDArray[np.uint8]) -> None: ...
 
     def close(self) -> None: ...
+
+
+Pictures = Callable[[int, PreTrainedModel], Mapping[str, NDArray[np.uint8]]]
+"""What to show after a step, by name, mostly nothing; called in every process, since the model may be sharded."""
+
+
+class PictureFiles(Quiet):
+    """Keeps pictures as PNG in the folder ``pictures`` of a run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "pictures"
+
+    def on_picture(self, step: int, name: str, picture: NDArray[np.uint8]) -> None:
+        self.folder.mkdir(exist_ok=True)
+        save_png(picture, self.folder / f"step-{step}-{name}.png")
 
 
 class Meter:
@@ -159,7 +175,7 @@ class ProgressBar(Quiet):
         self.task = self.progress.add_task(self.title, total=steps, completed=step, values="")
         self.progress.start()
 
-    def on_step(self, step: int, model: PreTrainedModel) -> None:
+    def on_step(self, step: int) -> None:
         if self.progress is not None:
             self.progress.update(self.task, completed=step)
 
