@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
-from pixlm.inference import Reconstruction
+from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.inference import PixelLM, Reconstruction
 from pixlm.rendering import TextRenderer
 from pixlm.rendering.picture import enlarge, picture, stack, wrap
 
@@ -41,6 +44,14 @@ def panels(
             page[tinted] = (paper * np.array(TINT, np.uint16) // 255).astype(np.uint8)
         pages += [_title(title, renderer), page]
     return stack(pages)
+
+
+def reconstruct_in_training(
+    model: PreTrainedModel, encoder: InputEncoder, text: str, masking: SpanMasking | RandomMasking
+) -> NDArray[np.uint8]:
+    """The panels of a text, masked in the same way every time; random numbers of the run are left alone."""
+    assert isinstance(encoder, RenderedText)
+    return panels(PixelLM(model, encoder).reconstruct(text, masking), encoder.renderer, scale=2)
 
 
 def _title(text: str, renderer: TextRenderer) -> NDArray[np.uint8]:

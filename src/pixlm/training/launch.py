@@ -6,7 +6,7 @@ import atexit
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -127,8 +127,9 @@ def train(
 ) -> PreTrainedModel:
     """Train, or go on training; ``model`` then has the best weights (the last ones without a dev split).
 
-    origins: of the train examples, to count them in the log; pictures: drawn while training. Raises RunError when the run was interrupted (a checkpoint has been saved), when
-    a gradient is not a number, and when a checkpoint cannot be written.
+    origins: of the train examples, to count them in the log; pictures: drawn while training. Raises RunError when
+    the run was interrupted (a checkpoint has been saved), when a gradient is not a number, and when a checkpoint cannot
+    be written.
     """
     checkpoint, settings = output.checkpoint, config.train
     progress = checkpoints.progress_of(checkpoint)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
 from pixlm import files, hub
 from pixlm.data import splits
+from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
+from pixlm.errors import UsageError
 from pixlm.models.heads import Head, head_class
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objectives import MaskedPatches
@@ -16,13 +23,18 @@ from pixlm.training.config import MaskConfig, PretrainConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS
 from pixlm.training.plan import Mixed, Origins, Split, make_plan
+from pixlm.training.watch import Pictures
+
+Draw = Callable[[PreTrainedModel, InputEncoder, str, SpanMasking | RandomMasking], NDArray[np.uint8]]
+"""A picture [height, width, 3] of what a model makes of a masked text."""
 
 
 @process_group()
-def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
+def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict[str, float]]:
     """Pretrain a masked model; writes the output folder and returns what is in its metrics.json.
 
-    Raises UsageError for bad input, RunError for an interrupted or failed run.
+    draw: makes the pictures that ``config.pictures`` asks for. Raises UsageError for bad input, RunError for an
+    interrupted or failed run.
     """
     sources, data = corpora.find(config.data)
     masking = masking_for(config.mask)
@@ -53,6 +65,7 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         metric="loss",
         higher_is_better=False,
         origins=Origins(corpus["train"].names, corpus["train"].source_of(np.arange(len(corpus["train"])))),
+        pictures=_pictures(config, draw, encoder, masking, corpus.get("dev", corpus["train"])),
     )
     batch_size = config.train.eval_batch_size or plan.micro
     results = {
@@ -72,6 +85,29 @@ def pretrain(config: PretrainConfig) -> dict[str, dict[str, float]]:
         write_card(output.folder, config, "pretrain", encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
+
+
+def _pictures(
+    config: PretrainConfig,
+    draw: Draw | None,
+    encoder: InputEncoder,
+    masking: SpanMasking | RandomMasking,
+    examples: Sequence[Any],
+) -> Pictures | None:
+    every = config.pictures.steps
+    if every is None or draw is None:
+        return None
+    if every < 1:
+        raise UsageError(f"--pictures.steps {every}: must be 1 or more")
+    first = [examples[number] for number in range(min(2, len(examples)))]
+    texts = config.pictures.texts or [example for example in first if isinstance(example, str)]
+
+    def pictures(step: int, model: PreTrainedModel) -> dict[str, NDArray[np.uint8]]:
+        if step % every:
+            return {}
+        return {f"text-{number}": draw(model, encoder, text, masking) for number, text in enumerate(texts, 1)}
+
+    return pictures
 
 
 def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:

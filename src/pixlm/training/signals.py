@@ -23,6 +23,8 @@ class Interrupted(RunError):
 ASKED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2") if hasattr(signal, name))
 """SIGTERM comes before a cluster kills a job, SIGHUP when a terminal closes, SIGUSR2 from SLURM by way of submitit."""
 
+_AT_ONCE = (signal.SIGINT, signal.SIGTERM)
+
 
 class StopOnSignal:
     """Notes that the run is to stop. A second Ctrl-C or SIGTERM stops at once; the newest complete checkpoint stays.
@@ -59,7 +61,7 @@ class StopOnSignal:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         # Schedulers and launchers send several signals in a row; only a person's second one means "at once".
-        if self.asked and number in (signal.SIGINT, signal.SIGTERM) and number == self.by:
+        if self.asked and number in _AT_ONCE and number == self.by:
             raise KeyboardInterrupt
         if not self.asked:
             self.asked, self.by = True, number
@@ -68,5 +70,6 @@ class StopOnSignal:
                 for terminal in self._terminals:
                     os.dup2(os.open(os.devnull, os.O_WRONLY), terminal)
             name = signal.Signals(number).name
+            again = " (once more: stop at once)" if number in _AT_ONCE else ""
             with contextlib.suppress(OSError):
-                print(f"\n{name}: stopping after this step and saving a checkpoint (again: at once)", file=sys.stderr)
+                print(f"\n{name}: stopping after this step and saving a checkpoint{again}", file=sys.stderr)

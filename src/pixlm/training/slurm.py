@@ -1,8 +1,8 @@
 """Pretraining as a SLURM job: `pixlm pretrain --slurm.nodes 2 ...`, by way of submitit (extra ``cluster``).
 
 One task a process, one process a GPU. Before its time is up, or when it has to make room, SLURM sends the job SIGUSR2:
-it finishes the step, saves a checkpoint and has itself queued again, and then goes on from there. SIGTERM (scancel) saves,
-too, but the job ends.
+it finishes the step, saves a checkpoint and has itself queued again, and then goes on from there. SIGTERM (scancel)
+saves, too, but the job ends.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def _check(settings: SlurmConfig, batch_size: int) -> int:
         if value < lowest:
             raise UsageError(f"--slurm.{name} {value}: must be {lowest} or more")
     if batch_size % (nodes * tasks):
-        raise UsageError(f"--train.batch-size {batch_size} cannot be shared by {nodes} nodes with {tasks} processes each")
+        raise UsageError(
+            f"--train.batch-size {batch_size} cannot be shared by {nodes} nodes with {tasks} processes each"
+        )
     if importlib.util.find_spec("submitit") is None:
         raise UsageError('--slurm.nodes needs submitit, which is not installed: pip install "pixlm[cluster]"')
     if any(shutil.which(command) is None for command in ("sbatch", "srun")):
