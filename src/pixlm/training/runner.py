@@ -251,7 +251,7 @@ class Runner:
         row |= {"grad_norm": norm if math.isfinite(norm) else None, "learning_rate": rate}
         row |= self.meter.read(progress.step, self.plan.steps)
         row |= {"skipped": progress.skipped} if progress.skipped else {}
-        row |= {"seen": dict(progress.seen)} if progress.seen else {}
+        row |= {"seen": dict(progress.seen)} if len(progress.seen) > 1 else {}
         progress.loss, progress.losses = 0.0, 0
         self._log(row)
 
