@@ -38,6 +38,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """A JSON file that :func:`write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def _sync(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
         return  # Windows cannot open folders, and writes renames through

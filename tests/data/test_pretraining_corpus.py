@@ -21,9 +21,10 @@ from pixlm import TextRenderer
 from pixlm.data.encoders import RenderedText
 from pixlm.data.pretraining import documents, parts
 from pixlm.data.pretraining.blocks import Cleaner, pack
-from pixlm.data.pretraining.corpus import Corpus, Selection, find_sources, pack_corpus
+from pixlm.data.pretraining.corpus import Selection, find_sources, pack_corpus
 from pixlm.data.pretraining.documents import Line, Reading, Unit
 from pixlm.data.pretraining.parts import Packing
+from pixlm.data.pretraining.rows import Corpus
 from pixlm.errors import RunError, UsageError
 
 UDHR = Path(__file__).resolve().parent / "udhr" / "udhr.tsv"

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from pixlm.data import splits
-from pixlm.data.encoders import InputEncoder
-from pixlm.data.pretraining.corpus import Corpus, Selection, Source, find_sources, pack_corpus
+from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.pretraining.corpus import Selection, Source, find_sources, pack_corpus
 from pixlm.data.pretraining.documents import HUB, Reading
 from pixlm.data.pretraining.mixture import Mixture, shares
 from pixlm.data.pretraining.parts import Packing
+from pixlm.data.pretraining.rows import Corpus
+from pixlm.data.pretraining.shards import check_set, is_prerendered, open_strips
 from pixlm.data.sampler import widths
 from pixlm.errors import UsageError
 from pixlm.training.config import TextConfig
@@ -40,7 +42,11 @@ def find(data: TextConfig) -> tuple[list[Source], splits.Sources]:
 
 
 def load(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder, *, workers: int = 0) -> dict[str, Corpus]:
-    """The splits of the corpus, packed for ``encoder``; says what is odd about the text."""
+    """The splits of the corpus, packed for ``encoder``, or drawn beforehand; says what is odd about the text."""
+    paths = [path for source in sources for each in source.files.values() for path in each]
+    drawn = [is_prerendered(path) for path in (paths[0], paths[-1])]
+    if any(drawn):
+        return _load_strips(data, sources, encoder)
     packing = Packing(
         reading=Reading(column=data.column, documents=data.documents, on_error=data.on_error, limit=data.limit),
         clean=data.clean,
@@ -57,6 +63,27 @@ def load(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder, *, 
             print(note)
     encoder.measure(packed.letters)  # characters without a font are reported once, before the run
     return packed.splits
+
+
+def _load_strips(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder) -> dict[str, Corpus]:
+    """The splits of a corpus that was drawn beforehand."""
+    refused = {"heldout": data.heldout, "deduplicate": data.deduplicate, "clean": data.clean != "spaces"}
+    given = [name for name, value in refused.items() if value]
+    if given:
+        raise UsageError(f"--data.{given[0]} is about text, but the data are strips that are drawn already")
+    assert isinstance(encoder, RenderedText)
+    paths = [Path(path) for source in sources for each in source.files.values() for path in each]
+    texts = [path for path in paths if not is_prerendered(str(path))]
+    if texts:
+        raise UsageError(f"{texts[0]}: is no file of strips, but others beside it are; keep text and strips apart")
+    for folder in {folder for path in paths for folder in (path.parent, path.parent.parent)}:
+        check_set(folder, encoder.fingerprint)
+    found = {}
+    for split in splits.SPLITS:
+        files = {source.name: source.files[split] for source in sources if source.files.get(split)}
+        if files:
+            found[split] = Corpus(*open_strips(files, encoder, min_patches=data.min_patches if split == "train" else 0))
+    return found
 
 
 def mix(data: TextConfig, corpus: Corpus, seed: int, encoder: InputEncoder) -> Mixture:

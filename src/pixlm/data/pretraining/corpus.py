@@ -11,8 +11,10 @@ import numpy as np
 
 from pixlm.data import splits
 from pixlm.data.encoders import InputEncoder
-from pixlm.data.pretraining.documents import HUB, NAMING
+from pixlm.data.pretraining import documents, shards
+from pixlm.data.pretraining.documents import HUB
 from pixlm.data.pretraining.parts import Packing, Part, packed
+from pixlm.data.pretraining.rows import Corpus
 from pixlm.errors import UsageError
 
 
@@ -66,46 +68,6 @@ class TextBlocks(Sequence[str]):
         return self.parts[number].text(place - int(self._begins[number]))
 
 
-class Corpus(Sequence[Any]):
-    """Sources one after the other: what a mixture draws from.
-
-    rows: of each source, texts or :class:`~pixlm.data.encoders.Encoded` strips; lengths: [n] units of each row, the
-    closing separator included; names, sizes: of the sources.
-    """
-
-    def __init__(self, rows: Mapping[str, Sequence[Any]], lengths: Sequence[np.ndarray]):
-        self.names = tuple(rows)
-        self._rows = list(rows.values())
-        self.sizes = tuple(len(each) for each in self._rows)
-        self._begins = np.cumsum([0, *self.sizes])
-        self.lengths = np.concatenate([np.empty(0, np.int32), *lengths])
-        assert len(self.lengths) == len(self)
-
-    def __len__(self) -> int:
-        return int(self._begins[-1])
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        source = int(self.source_of(index))
-        return self._rows[source][int(index) - int(self._begins[source])]
-
-    def source_of(self, indices: Any) -> Any:
-        """The number of the source that each index belongs to: what ``names`` and ``sizes`` are indexed by."""
-        return np.searchsorted(self._begins, indices, side="right") - 1
-
-    def counts(self, indices: Any) -> dict[str, int]:
-        """How many of these rows each source has given: for logs."""
-        found = np.bincount(self.source_of(np.asarray(indices, np.int64)), minlength=len(self.names))
-        return dict(zip(self.names, map(int, found), strict=True))
-
-    def part(self, name: str) -> Corpus:
-        """One source alone."""
-        source = self.names.index(name)
-        begin, end = int(self._begins[source]), int(self._begins[source + 1])
-        return Corpus({name: self._rows[source]}, [self.lengths[begin:end]])
-
-
 @dataclass
 class Packed:
     """The splits of a corpus, and what there is to tell about its text."""
@@ -139,7 +101,7 @@ def find_sources(
     if any(name.startswith(HUB) for name in (path or "", *single.values())):
         named_files = {split: (name,) for split, name in single.items()}
         return [Source("text", {**(_splits_of(path) if path else {}), **named_files})]
-    all_files = splits.find(path, single, NAMING)
+    all_files = splits.find(path, single, _naming(path))
     together = {split: tuple(map(str, all_files.get(split))) for split in splits.SPLITS}
     root = None if path is None else Path(path).expanduser()
     if single or root is None or not root.is_dir():
@@ -156,10 +118,15 @@ def find_sources(
     return [Source(name, folders[name]) for name in sorted(folders)]
 
 
+def _naming(path: str | None) -> splits.Naming:
+    root = Path(path).expanduser() if path is not None else None
+    return shards.NAMING if root is not None and root.is_dir() and shards.holds_strips(root) else documents.NAMING
+
+
 def _splits_of(path: str) -> dict[str, tuple[str, ...]]:
     if path.startswith(HUB):
         return {"train": (path,)}
-    found = splits.find(path, {}, NAMING)
+    found = splits.find(path, {}, _naming(path))
     return {split: tuple(map(str, found.get(split))) for split in splits.SPLITS if found.get(split)}
 
 

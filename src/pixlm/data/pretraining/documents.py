@@ -116,6 +116,8 @@ def kind_of(path: str) -> str:
     kinds = {**dict.fromkeys(_TEXT, "text"), **dict.fromkeys(_JSON, "json"), ".parquet": "parquet", ".wet": "wet"}
     if suffix in kinds:
         return kinds[suffix]
+    if suffix == ".arrow":
+        raise UsageError(f"{path}: no text is read from single Arrow files; name the folder that datasets wrote")
     if Path(path).suffix.lower() in (".gz", ".zst"):
         raise UsageError(f"{path}: what is packed in it? Call it .txt.gz, .jsonl.gz or .wet.gz (or .zst)")
     return "text"  # a file that a person named, whatever it is called

@@ -6,8 +6,11 @@ black one), as in ``Team-PIXEL/rendered-wikipedia-english``.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from pixlm.data.digests import cache_folder
 from pixlm.data.readers.problems import Problems
 from pixlm.errors import UsageError
 
@@ -25,7 +29,7 @@ _MAX_PATCHES = 65536
 
 @dataclass(frozen=True)
 class PrerenderedText:
-    """pixel_values: uint8 [P, P * L], white is 255; num_patches: patches with text; where: file and row."""
+    """pixel_values: uint8 [P, P * L] or [P, P * L, 3], white is 255; num_patches: of text; where: file and row."""
 
     pixel_values: np.ndarray
     num_patches: int
@@ -39,6 +43,7 @@ class PrerenderedParquet(Sequence[PrerenderedText]):
         paths: the files, in the order of their rows.
         min_patches: rows with fewer patches of text are left out (PIXEL leaves out those below 22).
         pixels_per_patch: the height every picture must have.
+        rgb: three channels, whatever the pictures have; else grey.
         problems: files that cannot be read are bad input. A picture that cannot be decoded is an error when it is
             asked for.
 
@@ -52,20 +57,25 @@ class PrerenderedParquet(Sequence[PrerenderedText]):
         *,
         min_patches: int = 0,
         pixels_per_patch: int = 16,
+        rgb: bool = False,
         problems: Problems | None = None,
     ):
         self.paths = [Path(path) for path in paths]
         self.pixels_per_patch = pixels_per_patch
+        self.mode = "RGB" if rgb else "L"
         problems = problems or Problems()
-        rows: list[tuple[int, int, int, int]] = []
+        found = [np.empty((0, 4), np.int32)]
         for number, path in enumerate(self.paths):
             try:
-                rows += [(number, *row) for row in _index(path) if row[2] >= min_patches]
+                rows = index_of(path, _index)
             except UsageError as error:
                 problems.skip(str(path), str(error).removeprefix(f"{path}: "))
-        if not rows:
+                continue
+            rows = rows[rows[:, 2] >= min_patches]
+            found.append(np.concatenate([np.full((len(rows), 1), number, np.int32), rows], 1))
+        self._rows = np.concatenate(found)
+        if not len(self._rows):
             raise UsageError(f"{', '.join(map(str, self.paths[:3]))}: no row with {min_patches} patches or more")
-        self._rows = np.array(rows, np.int32)
         self.lengths = self._rows[:, 3] + 1
         """Attended patches of each row: those with text and the closing one."""
         self._groups: dict[tuple[int, int], Any] = {}
@@ -105,13 +115,32 @@ class PrerenderedParquet(Sequence[PrerenderedText]):
                     raise UsageError(
                         f"{where}: a picture of {width} x {height} pixels is no row of {side}-pixel patches"
                     )
-                return np.asarray(picture.convert("L"))
+                return np.asarray(picture.convert(self.mode))
         except (TypeError, UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise UsageError(f"{where}: no PNG: {error}") from None
 
 
-def _index(path: Path) -> list[tuple[int, int, int]]:
-    """(row group, row in it, num_patches) of every row of a file."""
+def index_of(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+    """What ``read`` finds in a file, int32 [rows, n]; kept in the cache, so that a large set is gone through once."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    identity = f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}"
+    note = cache_folder("shards") / f"{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}.npy"
+    with contextlib.suppress(OSError, ValueError):
+        return np.asarray(np.load(note))
+    found = read(path)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        note.parent.mkdir(parents=True, exist_ok=True)
+        aside = note.with_name(f".{os.getpid()}-{note.name}")
+        np.save(aside, found)
+        aside.replace(note)
+    return found
+
+
+def _index(path: Path) -> np.ndarray:
+    """(row group, row in it, num_patches) of every row of a file, int32 [rows, 3]."""
     import pyarrow
     import pyarrow.parquet
 
@@ -122,13 +151,14 @@ def _index(path: Path) -> list[tuple[int, int, int]]:
                 raise UsageError(
                     f"{path}: no column {', '.join(sorted(missing))}; it has: {', '.join(file.schema_arrow.names)}"
                 )
-            groups = range(file.metadata.num_row_groups)
-            counts = [
-                file.read_row_group(group, columns=["num_patches"]).column("num_patches").to_pylist()
-                for group in groups
-            ]
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+            found = [np.empty((0, 3), np.int32)]
+            for group in range(file.metadata.num_row_groups):
+                column = file.read_row_group(group, columns=["num_patches"]).column("num_patches")
+                patches = column.to_numpy().astype(np.int32)
+                rows = np.arange(len(patches), dtype=np.int32)
+                found.append(np.stack([np.full_like(patches, group), rows, patches], 1))
     except (pyarrow.ArrowException, OSError) as error:
-        raise UsageError(f"{path}: no Parquet file: {' '.join(str(error).split())[:160]}") from None
-    return [(group, row, int(count)) for group in groups for row, count in enumerate(counts[group])]
+        raise UsageError(
+            f"{path}: no Parquet file, or one that is cut off: {' '.join(str(error).split())[:160]}"
+        ) from None
+    return np.concatenate(found)

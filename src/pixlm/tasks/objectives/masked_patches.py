@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pixlm.data.draw import Drawn
-from pixlm.data.encoders import InputEncoder
+from pixlm.data.encoders import Encoded, InputEncoder
 from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.data.sampler import width_for
 from pixlm.models import PixelForPreTraining
@@ -17,7 +17,7 @@ from pixlm.tasks.objective import Batch, Loss, Objective, to_tensors
 
 
 class MaskedPatches(Objective):
-    """Examples are texts; the masks are drawn from (seed, epoch, index) in the collator.
+    """Examples are texts, or strips that are drawn already; masks are drawn from (seed, epoch, index) in the collator.
 
     The loss counts patches that are removed and attended (text and the closing black patch).
     """
@@ -28,7 +28,9 @@ class MaskedPatches(Objective):
         self.seed = seed
 
     def collate(self, drawn: Sequence[Drawn]) -> Batch:
-        encoded = [self.encoder.encode(one.example) for one in drawn]
+        encoded = [
+            one.example if isinstance(one.example, Encoded) else self.encoder.encode(one.example) for one in drawn
+        ]
         arrays = self.encoder.batch(encoded)
         width = arrays["attention_mask"].shape[1]
         removals = width - int(width * (1 - self.masking.mask_ratio))
