@@ -257,7 +257,7 @@ def test_strips_that_do_not_fit_the_run_are_refused(parquet, tmp_path, pixlm):
         (damaged, (), "b/train-00000.parquet: damaged"),
         (parquet, ("--render.strategy", "bigrams"), "was drawn with strategy continuous"),
         (parquet, ("--render.max-seq-length", "32"), "use --render.max-seq-length 6"),
-        (parquet, ("--data.heldout", "0.1"), "--data.heldout is about text"),
+        (parquet, ("--data.deduplicate",), "--data.deduplicate is about text"),
     ):
         code, _, error = pixlm(*RUN, "--data", data, "--output", tmp_path / "run", *more)
         assert code == 2
@@ -286,6 +286,34 @@ def test_upstreams_sets_are_interleaved_by_size_and_short_strips_left_out(source
     long = sum(count >= 20 for each in counts for count in each)
     assert 0 < long < sum(map(len, counts))
     assert f"of {long}, rendered-wikipedia-english" in out
+
+
+def test_strips_can_be_held_out():
+    class Rows(list):
+        pass
+
+    strips = shards.Strips(Rows(range(1000)), np.arange(1000))
+    train, dev = shards.hold_out(strips, 0.2)
+    assert sorted([*train.lengths, *dev.lengths]) == list(range(1000))
+    assert 64 <= len(dev) <= 320
+    # Neighbours stay together, but for the borders of stretches.
+    assert (np.diff(dev.lengths) > 1).sum() < len(dev) / 64
+    assert len(shards.thinned(dev, 10)) == 10
+    with pytest.raises(UsageError, match="too few"):
+        shards.hold_out(shards.Strips(Rows(range(10)), np.arange(10)), 0.5)
+
+
+def test_a_recipe_of_pretraining_says_what_to_draw(sources, parquet, tmp_path, pixlm):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"command: pretrain\nmodel: pixel-nano\ndata: {sources}\nrender: {{max_seq_length: 64}}\nseed: 3")
+    command = ("prerender", "--config", recipe, "--output", tmp_path / "out", "--shard-size", "4")
+    code, _, error = pixlm(*command)
+    assert code == 0, error
+    one, two = (contents(folder) for folder in (tmp_path / "out", parquet))
+    assert one.keys() == two.keys()
+    assert all(one[name] == two[name] for name in one if name.endswith(".parquet"))
+    recipe.write_text("command: finetune pos")
+    assert "not of pixlm prerender" in pixlm(*command)[2]
 
 
 def test_the_command_says_what_it_did(sources, tmp_path, pixlm):

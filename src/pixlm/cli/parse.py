@@ -46,7 +46,7 @@ def parse_settings(
     from pixlm.settings import from_dict
     from pixlm.training.config import from_yaml
 
-    rest, path = _take(arguments, "--config")
+    rest, path = take_flag(arguments, "--config")
     base = from_dict(dict(recipe or {}), defaults, f"recipe of {verb}")
     if path is not None:
         base = from_yaml(Path(path).expanduser(), base, verb)
@@ -54,7 +54,7 @@ def parse_settings(
     return parse(type(base), verb, text, rest, default=base)
 
 
-def _take(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
+def take_flag(arguments: list[str], flag: str) -> tuple[list[str], str | None]:
     """(arguments without ``flag`` and its value, the value)."""
     rest: list[str] = []
     value: str | None = None
@@ -90,7 +90,7 @@ def recipe_task(verb: str, arguments: list[str]) -> str | None:
     """The task in the ``command`` of ``--config FILE``; None without one, and where the first argument is a name."""
     from pixlm.training.config import read_settings
 
-    _, path = _take(arguments, "--config")
+    _, path = take_flag(arguments, "--config")
     if path is None or not arguments[0].startswith("-"):
         return None
     words = str(read_settings(Path(path).expanduser()).get("command", "")).split()
@@ -119,7 +119,7 @@ def stored_options(task: Task[Any], arguments: list[str]) -> TaskOptions:
     """The options that the model named by ``--model`` was trained with; the task's own where there are none."""
     from pixlm import hub
 
-    _, name = _take(arguments, "--model")
+    _, name = take_flag(arguments, "--model")
     if name is None:
         return task.options
     learnt = task.of_model(hub.load_config(name))

@@ -19,8 +19,7 @@ from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 
-from pixlm.training.config import from_yaml
-from pixlm.training.prerender import PrerenderConfig, prerender
+from pixlm.training.prerender import PrerenderConfig, prerender, read_config
 
 
 class Prerender(PipelineStep):
@@ -37,7 +36,7 @@ class Prerender(PipelineStep):
     def __init__(self, config: PrerenderConfig | str | Path, output: str | None = None):
         super().__init__()
         if not isinstance(config, PrerenderConfig):
-            config = from_yaml(Path(config).expanduser(), PrerenderConfig(), "prerender")
+            config = read_config(Path(config).expanduser())
         self.config = config
         if output is not None:
             self.config.output = output

@@ -15,7 +15,7 @@ from pixlm.data.pretraining.documents import HUB, Reading
 from pixlm.data.pretraining.mixture import Mixture, shares
 from pixlm.data.pretraining.parts import Packing
 from pixlm.data.pretraining.rows import Corpus
-from pixlm.data.pretraining.shards import check_set, is_prerendered, open_strips
+from pixlm.data.pretraining.shards import Strips, check_set, hold_out, is_prerendered, open_strips, thinned
 from pixlm.data.sampler import widths
 from pixlm.errors import UsageError
 from pixlm.training.config import TextConfig
@@ -67,10 +67,8 @@ def load(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder, *, 
 
 def _load_strips(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder) -> dict[str, Corpus]:
     """The splits of a corpus that was drawn beforehand."""
-    refused = {"heldout": data.heldout, "deduplicate": data.deduplicate, "clean": data.clean != "spaces"}
-    given = [name for name, value in refused.items() if value]
-    if given:
-        raise UsageError(f"--data.{given[0]} is about text, but the data are strips that are drawn already")
+    if data.deduplicate:
+        raise UsageError("--data.deduplicate is about text, but the data are strips that are drawn already")
     assert isinstance(encoder, RenderedText)
     paths = [Path(path) for source in sources for each in source.files.values() for path in each]
     texts = [path for path in paths if not is_prerendered(str(path))]
@@ -78,12 +76,20 @@ def _load_strips(data: TextConfig, sources: Sequence[Source], encoder: InputEnco
         raise UsageError(f"{texts[0]}: is no file of strips, but others beside it are; keep text and strips apart")
     for folder in {folder for path in paths for folder in (path.parent, path.parent.parent)}:
         check_set(folder, encoder.fingerprint)
-    found = {}
+    found: dict[str, dict[str, Strips]] = {}
     for split in splits.SPLITS:
         files = {source.name: source.files[split] for source in sources if source.files.get(split)}
         if files:
-            found[split] = Corpus(*open_strips(files, encoder, min_patches=data.min_patches if split == "train" else 0))
-    return found
+            found[split] = open_strips(files, encoder, min_patches=data.min_patches if split == "train" else 0)
+    for name in found["train"] if data.heldout else ():
+        if name not in found.get("dev", {}):
+            kept, held = hold_out(found["train"][name], data.heldout)
+            found["train"][name], found.setdefault("dev", {})[name] = kept, thinned(held, data.max_heldout)
+    return {
+        split: Corpus(strips, [each.lengths for each in strips.values()])
+        for split in splits.SPLITS
+        if (strips := found.get(split))
+    }
 
 
 def mix(data: TextConfig, corpus: Corpus, seed: int, encoder: InputEncoder) -> Mixture:

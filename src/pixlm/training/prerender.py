@@ -23,8 +23,9 @@ from pixlm.data.pretraining.rows import Corpus
 from pixlm.data.pretraining.shards import PLAN, Shard, is_prerendered, note_of, plan_shards, progress_line, write_shard
 from pixlm.errors import RunError, UsageError
 from pixlm.rendering import TextRenderer
+from pixlm.settings import from_dict
 from pixlm.training import corpora
-from pixlm.training.config import RenderConfig, TextConfig
+from pixlm.training.config import RenderConfig, TextConfig, read_settings
 
 try:
     import fcntl
@@ -52,6 +53,20 @@ class PrerenderConfig:
     """Strips in a shard at most."""
     workers: int = 1
     """Processes that draw."""
+
+
+def read_config(path: Path) -> PrerenderConfig:
+    """Settings from a YAML file: its own, or what a recipe of pixlm pretrain says of data, renderer and model.
+
+    Raises UsageError for a file that is neither.
+    """
+    values = read_settings(path)
+    command = values.pop("command", "prerender")
+    if command == "pretrain":
+        values = {key: value for key, value in values.items() if key in ("model", "data", "render")}
+    elif command != "prerender":
+        raise UsageError(f"{path}: is the configuration of pixlm {command}, not of pixlm prerender or pixlm pretrain")
+    return from_dict(values, PrerenderConfig(), str(path))
 
 
 @dataclass(frozen=True)

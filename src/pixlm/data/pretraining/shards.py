@@ -278,18 +278,25 @@ def _described(path: Path) -> dict[str, int]:
 
 
 class Strips(Sequence[Encoded]):
-    """Strips as an encoder would give them: what a corpus of texts is exchanged for."""
+    """Strips as an encoder would give them: what a corpus of texts is exchanged for.
 
-    def __init__(self, rows: Sequence[PrerenderedText], lengths: np.ndarray):
-        self.rows, self.lengths = rows, lengths
+    rows: of files; chosen: [n] which of them, None for all; lengths: [n] units of each.
+    """
+
+    def __init__(self, rows: Sequence[PrerenderedText], lengths: np.ndarray, chosen: np.ndarray | None = None):
+        self.rows, self.lengths, self.chosen = rows, lengths, chosen
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.lengths)
+
+    def pick(self, numbers: np.ndarray) -> Strips:
+        """Some of them."""
+        return Strips(self.rows, self.lengths[numbers], numbers if self.chosen is None else self.chosen[numbers])
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        one = self.rows[index]
+        one = self.rows[index if self.chosen is None else int(self.chosen[index])]
         side = one.pixel_values.shape[0]
         length = min(one.num_patches + 1, one.pixel_values.shape[1] // side)
         image = one.pixel_values[:, : side * length]
@@ -323,8 +330,8 @@ def holds_strips(folder: Path) -> bool:
 
 def open_strips(
     files_by_source: Mapping[str, Sequence[str]], encoder: Any, *, min_patches: int = 0
-) -> tuple[dict[str, Strips], list[np.ndarray]]:
-    """The strips of each source, and their lengths in units.
+) -> dict[str, Strips]:
+    """The strips of each source.
 
     Raises UsageError for damaged files, and for strips that are wider than the encoder's sequences.
     """
@@ -348,7 +355,31 @@ def open_strips(
                 f"use --render.max-seq-length {widest}"
             )
         found[name] = Strips(rows, rows.lengths)
-    return found, [strips.lengths for strips in found.values()]
+    return found
+
+
+_TOGETHER = 64
+"""Rows that are held out together: those of one document are neighbours."""
+
+
+def hold_out(strips: Strips, share: float) -> tuple[Strips, Strips]:
+    """(those to train on, those held out): stretches of rows, the same ones in every run.
+
+    Raises UsageError where there are too few rows to hold any out.
+    """
+    numbers = np.arange(len(strips))
+    drawn = np.random.default_rng(0).random(len(strips) // _TOGETHER + 1)[numbers // _TOGETHER]
+    out = drawn < share
+    if not out.any() or out.all():
+        raise UsageError(f"--data.heldout {share:g} of {len(strips)} strips: too few; name a file with --data.dev")
+    return strips.pick(numbers[~out]), strips.pick(numbers[out])
+
+
+def thinned(strips: Strips, most: int | None) -> Strips:
+    """At most so many, spread evenly."""
+    if most is None or len(strips) <= most:
+        return strips
+    return strips.pick(np.linspace(0, len(strips) - 1, most).astype(np.int64))
 
 
 def check_set(folder: Path, fingerprint: Mapping[str, Any]) -> None:
