@@ -50,6 +50,16 @@ def test_gpu_script_runs_at_toy_size(capsys):
     assert all("% MFU" in line for line in lines[1:])
 
 
+def test_a_case_of_the_tasks_script(treebank, tmp_path, monkeypatch):
+    tasks = script("tasks")
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path))
+    for name, value in (("BATCH", 4), ("INTERVAL", 1), ("INTERVALS", 2)):
+        monkeypatch.setattr(tasks, name, value)
+    share, speed = tasks.wait_share("pixel-nano", next(treebank.glob("*train*")), "bigrams", 0, True)
+    assert 0 < share < 1
+    assert speed > 0
+
+
 def test_a_case_of_the_models_script():
     models = script("models")
     encoded, source = models.encoded_texts("ud", Path("nowhere"), 8)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from pixlm.cli.parse import parse_settings, recipe_task, take_name
+from pixlm.cli.report import print_table
 from pixlm.errors import UsageError
 from pixlm.robustness.attacker import Attacker, Flavour
 from pixlm.robustness.attacks import ATTACKS
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
         for file, counts in report.items():
             share = f"{counts['changed'] / counts['units']:.3f}" if counts["units"] else ""
             table.add_row(name, file, str(counts["examples"]), str(counts["units"]), share)
-    Console().print(table)
+    print_table(table)
     print(f"written to {output}")
     return 0
 
@@ -153,7 +153,7 @@ def _sweep(name: str, arguments: list[str]) -> int:
         score = point.scores.get(metric)
         lost = int(point.scores["lost"])
         table.add_row(*row, "" if score is None else f"{score:.4f}", str(point.uncovered), str(lost))
-    Console().print(table)
+    print_table(table)
     print(f"written to {output}; curves: {output / CURVES}")
     return 0
 

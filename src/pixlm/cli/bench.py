@@ -7,14 +7,12 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from pixlm.cli.parse import parse, take_name
+from pixlm.cli.report import print_table
 from pixlm.errors import UsageError
 from pixlm.training.bench import REPORT, SUITES, BenchConfig, Row, bench
-
-_WIDTH = 110
 
 
 def main(arguments: list[str]) -> int:
@@ -29,9 +27,7 @@ def main(arguments: list[str]) -> int:
         f"every model: {budget.steps} steps of {budget.batch_size} examples, learning rate {budget.learning_rate:g}; "
         "the best checkpoint on dev"
     )
-    console = Console()
-    # A file or a pipe has no width of its own.
-    (console if console.is_terminal else Console(width=_WIDTH)).print(_table(rows))
+    print_table(_table(rows))
     print(f"written to {Path(config.output).expanduser() / REPORT}")
     return 0
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Column, Table
 
 from pixlm.cli.parse import parse, take_name
+from pixlm.cli.report import print_table
 from pixlm.data.arrange import SOURCE, Arranged, convert, get
 from pixlm.data.registry import DataSet, RawFile, find_data, registry
 from pixlm.errors import UsageError
@@ -73,7 +74,7 @@ def _list(args: List) -> int:
         languages = ", ".join(data.languages[:4]) + (f" ... ({len(data.languages)})" if len(data.languages) > 4 else "")
         licence = data.licence + ("" if data.redistributable else " *") + (" **" if data.manual else "")
         table.add_row(data.name, ", ".join(data.tasks), data.about, languages, licence)
-    Console().print(table)
+    print_table(table)
     print(
         "*  may not be passed on, or it is not clear that it may   ** cannot be fetched; pixlm data get NAME says how"
     )
@@ -120,5 +121,5 @@ def _report(data: DataSet, results: Sequence[Arranged], output: Path) -> None:
     for result in results:
         count = "" if result.examples is None else str(result.examples)
         table.add_row(result.path.relative_to(output).as_posix(), count, result.said)
-    Console().print(table)
+    print_table(table)
     print(f"written to {output}; origin and checksums in {SOURCE}; licence: {data.licence}")

@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+_WIDTH = 160
+"""Columns of what is no terminal: a file or a pipe has no width of its own, and names should not be cut there."""
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as it is, or as the terminal."""
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+
 
 def print_results(results: Mapping[str, Mapping[str, float]], output: str | None) -> None:
     """One row a split, or a column a split where there are more scores than splits; counts without decimals, means
@@ -25,7 +34,7 @@ def print_results(results: Mapping[str, Mapping[str, float]], output: str | None
         table = Table(*lines[0])
         for line in lines[1:]:
             table.add_row(*line)
-        Console().print(table)
+        print_table(table)
     if output:
         print(f"written to {output}")
 

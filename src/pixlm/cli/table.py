@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from pixlm import files
 from pixlm.analysis.results import as_markdown, cells, results_of
 from pixlm.cli.parse import parse
+from pixlm.cli.report import print_table
 from pixlm.errors import UsageError
 
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     table = Table("run", "task", "data", "model", "split", "metric", "score", "seeds", *sources)
     for result in results:
         table.add_row(*cells(result, sources))
-    Console().print(table)
+    print_table(table)
     if args.output is not None:
         args.output.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(args.output, as_markdown(results))

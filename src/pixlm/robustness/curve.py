@@ -62,6 +62,10 @@ def draw_curves(points: Sequence[Point], metric: str, title: str, path: Path) ->
 
 
 def short_names(models: Sequence[str]) -> list[str]:
-    """The last parts of the models' names, where they differ."""
-    names = [Path(model).name or model for model in models]
-    return names if len(set(names)) == len(names) else list(models)
+    """As many last parts of the models' names as tell them apart."""
+    paths = [Path(model).parts for model in models]
+    for count in range(1, max(map(len, paths)) + 1):
+        names = ["/".join(parts[-count:]) for parts in paths]
+        if len(set(names)) == len(names):
+            return names
+    return list(models)
