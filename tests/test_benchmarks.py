@@ -68,3 +68,14 @@ def test_a_case_of_the_models_script():
         batches = models.batches_of(way, encoded, 256, 4)
         assert sum(len(batch["attention_mask"]) for batch in batches) == 8
         assert batches[0]["pixel_values"].dtype == (torch.float32 if way == "original" else torch.uint8)
+
+
+def test_pretraining_script_runs_at_toy_size(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path))
+    size = ("--model", "pixel-nano", "--batch-size", "2", "--patches", "64", "--steps", "2", "--no-compile")
+    script("pretraining").main([*size, "--workers", "0", "--warm-up", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    figures = {line[:20].strip(): float(line[20:].split()[0].rstrip("%")) for line in lines[1:]}
+    assert figures["images/s"] == pytest.approx(2 / figures["seconds a step"], rel=0.1)
+    assert 0 < figures["waiting for data"] < 100
+    assert figures["PIXEL's recipe"] == pytest.approx(256e6 / figures["images/s"] / 3600, rel=0.01)

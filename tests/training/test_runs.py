@@ -186,6 +186,18 @@ def test_a_run_knows_its_files_from_any_folder(treebank, tmp_path, pixlm, monkey
     assert pixlm(*command, "--data", treebank)[0] == 0  # taken over
 
 
+@pytest.mark.parametrize("length", [127, 63])
+def test_a_new_run_from_a_model_begins_with_all_its_weights(straight, texts, tmp_path, pixlm, length):
+    """One step that changes nothing; also where sequences are shorter."""
+    command = ("pretrain", "--model", straight, "--data", texts, "--output", tmp_path / "run", "--train.max-steps", "1")
+    still = ("--train.learning-rate", "1e-12", "--train.min-learning-rate", "0", "--train.batch-size", "4")
+    assert pixlm(*command, *still, "--render.max-seq-length", length)[0] == 0
+    before, after = weights(straight), weights(tmp_path / "run")
+    assert before.keys() == after.keys()
+    for name in before:
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-9, msg=name)
+
+
 def test_accumulated_micro_batches_equal_one_batch(texts, tmp_path, pixlm):
     more = ("--train.max-steps", "3", "--train.dropout", "0.0")
     assert pixlm(*pretrain(texts, tmp_path / "one", *more))[0] == 0

@@ -114,14 +114,15 @@ class Meter:
         self.began, self.first = time.perf_counter(), step
 
     def read(self, step: int, steps: int) -> dict[str, float]:
-        """The numbers since the last call; ``eta`` counts evaluation and saving, too, as they were so far."""
+        """The numbers since the last call: rates, shares, seconds in steps; ``eta`` counts evaluation and saving, too,
+        as they were so far."""
         assert self.began is not None
         seconds = max(self.seconds, 1e-9)
         per_step = (time.perf_counter() - self.began) / max(1, step - self.first)
         row = {f"{self.unit}_per_second": self.units / seconds, "data_wait": self.waited / seconds}
         if self.peak is not None and self.counted:
             row["mfu"] = self.flops / seconds / self.peak
-        row["eta"] = per_step * (steps - step)
+        row |= {"seconds": self.seconds, "eta": per_step * (steps - step)}
         self._clear()
         return row
 
