@@ -1,1 +1,1 @@
-"""How it is learnt: run configurations, the runner on transformers' Trainer, checkpoints."""
+"""How it is learnt: run configurations, the training loop, checkpoints."""
