@@ -125,6 +125,12 @@ def test_a_long_line_is_cut_at_spaces_and_its_tail_goes_on(tmp_path):
     assert len(blocks[-1].split()) > 2
 
 
+def test_blocks_are_filled_with_the_beginning_of_a_word_that_fits_into_none(tmp_path):
+    blocks = list(corpus(tmp_path / "t.txt", "w" * 300 + " " + "v" * 300, limit=40))
+    assert [len(block) for block in blocks[:-1]] == [40] * 15
+    assert "w v" in blocks[7]
+
+
 def test_min_units_leaves_out_short_blocks(tmp_path):
     text = "short\n\n" + "a long enough line\n"
     assert list(corpus(tmp_path / "t.txt", text, min_units=10)) == ["a long enough line"]

@@ -104,16 +104,19 @@ def _blocks(text: str, bound: int, is_exact: bool, count: Count, limit: int) -> 
 
 def _cut(text: str, count: Count, limit: int) -> Iterator[Block]:
     """A text of any length as blocks that are as full as may be; the last one is what remains."""
-    start = 0
+    start, size = 0, 4 * limit
     while start < len(text):
-        end, units = _prefix(text, start, count, limit)
+        end, units = _prefix(text, start, size, count, limit)
         yield Block(text[start:end], units)
+        size = max((end - start) * 5 // 4, _AROUND)  # the next one will be about as long
         start = end + (end < len(text) and text[end] == " ")
 
 
-def _prefix(text: str, start: int, count: Count, limit: int) -> tuple[int, int]:
-    """(end, units) of the longest beginning of ``text[start:]`` that fits and ends at a space, or where it has to."""
-    size = 8 * limit
+def _prefix(text: str, start: int, size: int, count: Count, limit: int) -> tuple[int, int]:
+    """(end, units) of the longest beginning of ``text[start:]`` that fits and ends at a space, or where it has to.
+
+    ``size``: characters to look at first.
+    """
     window = text[start : start + size]
     units = count(window)
     while units <= limit and start + size < len(text):
@@ -124,8 +127,7 @@ def _prefix(text: str, start: int, count: Count, limit: int) -> tuple[int, int]:
         return start + len(window), units
     spaces = [index for index, character in enumerate(window) if character == " " and index]
     low, low_units, high = _last_fitting(window, spaces, units, count, limit)
-    word = window[low + 1 if low else 0 : high]
-    if not low or (len(word) * 4 > limit and count(word) > limit):
+    if not low or _is_too_wide(text, start + low + 1, count, limit):
         # The next word is too wide for any block: what is left of this one is filled with its beginning.
         inside = range(low + 1, high)
         end, end_units, _ = _last_fitting(window, inside, count(window[:high]), count, limit, low, low_units)
@@ -136,6 +138,13 @@ def _prefix(text: str, start: int, count: Count, limit: int) -> tuple[int, int]:
         low = grapheme_clusters(window[:_AROUND])[0][1]  # one character wider than a block
         low_units = count(window[:low])
     return start + low, low_units
+
+
+def _is_too_wide(text: str, begin: int, count: Count, limit: int) -> bool:
+    """Whether the word that begins there fits into no block."""
+    end = text.find(" ", begin, begin + 8 * limit)
+    word = text[begin : end if end >= 0 else begin + 8 * limit]
+    return len(word) * 4 > limit and count(word) > limit
 
 
 def _last_fitting(

@@ -247,7 +247,7 @@ def _pieces(
         if not piece and not left:
             return
         size = len(piece)
-        is_last = piece.endswith(b"\n") or not piece
+        is_last = piece.endswith(b"\n") or size < _PIECE
         if begin < _PIECE and first:
             piece = _check_beginning(piece, unit, begin, reading, found)
         first = False
