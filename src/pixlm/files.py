@@ -75,8 +75,11 @@ def verify(folder: Path) -> str | None:
     for path, (size, digest) in expected.items():
         if not path.is_file():
             return f"{path.name} is missing"
-        if path.stat().st_size != size or sha256(path) != digest:
-            return f"{path.name} is damaged"
+        try:
+            if path.stat().st_size != size or sha256(path) != digest:
+                return f"{path.name} is damaged"
+        except OSError as error:
+            return f"{path.name} cannot be read: {error.strerror or error}"
     return None
 
 

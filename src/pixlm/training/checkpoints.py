@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 
 from pixlm import files
 from pixlm.data.encoders import InputEncoder
-from pixlm.errors import RunError
+from pixlm.errors import PixlmError, RunError
 from pixlm.models.weights import saving, write_model
 
 MODEL, OPTIMIZER, PROGRESS = "model.safetensors", "optimizer.safetensors", "progress.json"
@@ -67,12 +67,19 @@ def write(
     Raises RunError for a full disk, a folder that may not be written to and the like; what was there before stays.
     """
     folder = run / name_of(progress.step)
-    with saving(run), _aside(folder) as aside:
-        write_model(model, aside, model_state)
-        encoder.save_pretrained(aside)
-        save_file({name: value.contiguous() for name, value in optimizer_state.items()}, aside / OPTIMIZER)
-        files.write_json(aside / PROGRESS, dataclasses.asdict(progress))
-        files.publish(aside, folder)
+    try:
+        with saving(run), _aside(folder) as aside:
+            write_model(model, aside, model_state)
+            encoder.save_pretrained(aside)
+            save_file({name: value.contiguous() for name, value in optimizer_state.items()}, aside / OPTIMIZER)
+            # safetensors makes files that only their owner may read; the umask is to decide.
+            (aside / OPTIMIZER).chmod((aside / "config.json").stat().st_mode)
+            files.write_json(aside / PROGRESS, dataclasses.asdict(progress))
+            files.publish(aside, folder)
+    except PixlmError as error:
+        kept, _ = files.newest_checkpoint(run)
+        left = f"{kept.name} is complete" if kept else "there is no checkpoint yet"
+        raise RunError(f"{error}; {left}: make room, and the same command goes on from there") from None
     return folder
 
 
