@@ -10,6 +10,7 @@ import pytest
 from pixlm.data import cache
 from pixlm.data.cache import Request, cached
 from pixlm.data.encoders import RenderedText
+from pixlm.errors import UsageError
 from pixlm.rendering import TextRenderer
 
 TEXTS = ["one text", ["a", "list", "of", "words"], ("a pair", "of texts"), "", "नमस्ते दुनिया"]
@@ -115,3 +116,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(own_cache, capsys):
     kept = cached(encoder(), [[Request("one")]])
     assert "encoding as the run goes instead" in capsys.readouterr().out
     assert same(kept.encode("one"), encoder().encode("one"))
+
+
+def test_a_limit_that_is_no_number(own_cache, monkeypatch):
+    monkeypatch.setenv("PIXLM_CACHE_LIMIT", "20GB")
+    with pytest.raises(UsageError, match="PIXLM_CACHE_LIMIT is '20GB'"):
+        cached(RenderedText(TextRenderer(max_seq_length=8)), [[Request("a")]])

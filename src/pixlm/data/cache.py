@@ -28,6 +28,7 @@ import pixlm
 from pixlm import files
 from pixlm.data.digests import cache_folder
 from pixlm.data.encoders import Encoded, InputEncoder, Text
+from pixlm.errors import UsageError
 
 FILE = "encoded.arrow"
 
@@ -122,6 +123,7 @@ def cached(encoder: InputEncoder, splits: Iterable[Sequence[Request]], *, worker
     A disk that is full or cannot be written makes no difference to results: the encoder then works without.
     """
     entries = []
+    limit()  # a wrong one is said before anything is encoded
     for requests in splits:
         try:
             entries.append(_entry(encoder, requests, workers) if requests else None)
@@ -270,8 +272,11 @@ def _encode_in_worker(requests: Sequence[Request]) -> pa.RecordBatch:
 
 
 def limit() -> int:
-    """How many bytes all entries together may take."""
-    return int(os.environ.get("PIXLM_CACHE_LIMIT", _LIMIT))
+    """How many bytes all entries together may take; UsageError where $PIXLM_CACHE_LIMIT is no number."""
+    given = os.environ.get("PIXLM_CACHE_LIMIT", str(_LIMIT))
+    if not given.isdecimal():
+        raise UsageError(f"PIXLM_CACHE_LIMIT is {given!r}, but it must be a number of bytes")
+    return int(given)
 
 
 def _evict(keep: Path) -> None:
