@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -207,7 +208,19 @@ def test_accumulated_micro_batches_equal_one_batch(texts, tmp_path, pixlm):
         torch.testing.assert_close(one[name], four[name], rtol=2e-3, atol=2e-5, msg=name)
 
 
-def test_worker_processes_change_nothing(straight, texts, tmp_path, pixlm):
+def test_worker_processes_change_nothing(straight, texts, tmp_path, pixlm, monkeypatch):
+    """Nor do they mind signals, which terminals and clusters send to all processes of a run."""
+    from pixlm.training.signals import StopOnSignal
+
+    def signalled(self, after):
+        if after == 2:
+            assert len(multiprocessing.active_children()) >= 2
+            for child in multiprocessing.active_children():
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+                    os.kill(child.pid, number)
+        return False
+
+    monkeypatch.setattr(StopOnSignal, "wants_stop", signalled)
     more = ("--train.max-steps", "10", "--train.save-steps", "4", "--train.workers", "2")
     assert pixlm(*pretrain(texts, tmp_path / "run", *more))[0] == 0
     assert same(straight / "checkpoint-10", tmp_path / "run" / "checkpoint-10")

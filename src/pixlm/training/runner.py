@@ -34,7 +34,7 @@ from pixlm.training.config import TrainConfig
 from pixlm.training.flops import peak_flops, step_flops
 from pixlm.training.plan import Mixed, Origins, Plan, Split, dtype_of
 from pixlm.training.schedule import learning_rate, make_optimizer
-from pixlm.training.signals import StopOnSignal
+from pixlm.training.signals import StopOnSignal, leave_signals
 from pixlm.training.watch import Meter, Observer, Pictures
 
 Metrics = Callable[[Evaluation], dict[str, float]]
@@ -148,6 +148,7 @@ class Runner:
             collate_fn=self.objective.collate,
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=leave_signals,
             generator=torch.Generator(),
         )
         return iter(loader)
@@ -232,6 +233,8 @@ class Runner:
             progress.loss, progress.losses = progress.loss + loss, progress.losses + 1
         elif self.settings.non_finite == "skip":
             progress.skipped += 1
+            if self.scaler.is_enabled():
+                self.scaler.update()
         else:
             raise RunError(
                 f"the {'gradient' if math.isfinite(loss) else 'loss'} is not a number at step {progress.step + 1}; "

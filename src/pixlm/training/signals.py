@@ -73,3 +73,9 @@ class StopOnSignal:
             again = " (once more: stop at once)" if number in _AT_ONCE else ""
             with contextlib.suppress(OSError):
                 print(f"\n{name}: stopping after this step and saving a checkpoint{again}", file=sys.stderr)
+
+
+def leave_signals(worker: int) -> None:
+    """For a data loader's process: terminals and clusters signal it, too, but its parent decides when to stop."""
+    for number in ASKED:
+        signal.signal(number, signal.SIG_IGN)
