@@ -380,6 +380,17 @@ def test_several_processes_pack_what_one_packs(tmp_path):
     assert list(pickle.loads(pickle.dumps(together))) == ["text a", "text b", "text c"]
 
 
+def test_what_a_killed_process_left_is_taken_away(tmp_path):
+    path = tmp_path / "t.txt"
+    corpus(path, "some text")
+    place = next((tmp_path / "cache" / "corpus").iterdir())
+    part = next(each for each in place.iterdir() if each.is_dir())
+    left = place / f".partial-{part.name}-abc"
+    part.rename(left)
+    assert list(corpus(path)) == ["some text"]
+    assert [each.name for each in place.iterdir() if each.is_dir()] == [part.name]
+
+
 # ---- sources and splits
 
 

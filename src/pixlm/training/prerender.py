@@ -7,6 +7,7 @@ once serves many runs, and clusters whose nodes have few cores per GPU.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +20,7 @@ import pixlm
 from pixlm import files, hub
 from pixlm.data import digests, splits
 from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.pretraining.parts import in_worker
 from pixlm.data.pretraining.rows import Corpus
 from pixlm.data.pretraining.shards import PLAN, Shard, is_prerendered, note_of, plan_shards, progress_line, write_shard
 from pixlm.errors import RunError, UsageError
@@ -216,7 +218,9 @@ def _draw(
         run: Any = map
         if config.workers > 1 and len(todo) > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
-            pool = ProcessPoolExecutor(min(config.workers, len(todo)), context, initializer=_set_up, initargs=setup)
+            pool = ProcessPoolExecutor(
+                min(config.workers, len(todo)), context, initializer=in_worker, initargs=(os.getpid(), _set_up, *setup)
+            )
             stack.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
         else:

@@ -12,11 +12,13 @@ import contextlib
 import hashlib
 import json
 import multiprocessing
+import os
 import shutil
 import tempfile
+import threading
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -173,8 +175,8 @@ def _pack_all(jobs: Sequence[tuple[Unit, Path]], encoder: InputEncoder, packing:
         run: Any = map
         if workers > 1 and len(jobs) > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
-            setup = (encoder, packing)
-            pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_set_up, initargs=setup)
+            setup = (os.getpid(), _set_up, encoder, packing)
+            pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=in_worker, initargs=setup)
             stack.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
         else:
@@ -191,6 +193,18 @@ def _pack_all(jobs: Sequence[tuple[Unit, Path]], encoder: InputEncoder, packing:
             waiting = left
             if waiting:
                 time.sleep(0.5)
+
+
+def in_worker(parent: int, set_up: Callable[..., None], *arguments: Any) -> None:
+    """Prepare a worker of the process ``parent``: it ends when that does, however that ends."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    set_up(*arguments)
 
 
 _setup: tuple[InputEncoder, Packing] | None = None
@@ -211,6 +225,8 @@ def _try_to_pack(job: tuple[Unit, Path]) -> bool:
             return True
         if not ours:
             return False
+        for left in folder.parent.glob(f".partial-{folder.name}-*"):  # of a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=f".partial-{folder.name}-", dir=folder.parent))
         try:
             _write(aside, unit, *_setup)
