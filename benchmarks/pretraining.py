@@ -18,6 +18,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def corpus(folder: Path, images: int, patches: int) -> Path:
     characters = 3 * images * patches  # a patch holds two to three
     times = 1 + characters // sum(map(len, lines))
     path = folder / "train.txt"
-    path.write_text("\n".join(lines * times), encoding="utf-8")
-    return path
+    # Each process of a run writes the same, and none may read half of it.
+    aside = folder / f"{os.getpid()}.partial"
+    aside.write_text("\n".join(lines * times), encoding="utf-8")
+    return aside.replace(path)
 
 
 def settings(arguments: argparse.Namespace, folder: Path) -> PretrainConfig:
@@ -98,6 +101,7 @@ def main(given: list[str] | None = None) -> None:
         if os.environ.get("RANK", "0") == "0":
             rows = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
             report(arguments, [row for row in rows if "loss" in row][arguments.warm_up :])
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def report(arguments: argparse.Namespace, rows: list[dict[str, float]]) -> None:
