@@ -79,3 +79,14 @@ def test_pretraining_script_runs_at_toy_size(capsys, monkeypatch, tmp_path):
     assert figures["images/s"] == pytest.approx(2 / figures["seconds a step"], rel=0.1)
     assert 0 < figures["waiting for data"] < 100
     assert figures["PIXEL's recipe"] == pytest.approx(256e6 / figures["images/s"] / 3600, rel=0.01)
+
+
+def test_text_to_strips(capsys, monkeypatch):
+    monkeypatch.setenv("PIXLM_CACHE", "")
+    pretraining = script("pretraining")
+    pretraining.STRIPS = 3
+    sources = pretraining.find_sources(str(pretraining.DEMO), {})
+    pretraining.rendering(sources, 64)
+    pretraining.reading(sources, 64)
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("grapheme-bigrams", "parquet", "compact", "kB a strip"))

@@ -248,6 +248,20 @@ def test_training_on_strips_is_training_on_the_text(sources, parquet, tmp_path, 
     assert set(scores) == {"dev", "dev-a", "dev-b"}
 
 
+def test_a_run_goes_on_only_with_the_rows_that_it_began_with(tmp_path):
+    """As after an update of a library that packs the same files to other blocks."""
+    from pixlm.data.pretraining.rows import Corpus
+    from pixlm.training import corpora
+
+    rows = Corpus({"a": ["x", "y"]}, [np.array([2, 3], np.int32)])
+    files.write_json(tmp_path / "inputs.json", {"train": []})
+    corpora.check_unchanged(tmp_path, {"train": rows})
+    corpora.check_unchanged(tmp_path, {"train": rows})
+    other = Corpus({"a": ["x", "y"]}, [np.array([2, 4], np.int32)])
+    with pytest.raises(UsageError, match="becomes other rows"):
+        corpora.check_unchanged(tmp_path, {"train": other})
+
+
 def test_strips_that_do_not_fit_the_run_are_refused(parquet, tmp_path, pixlm):
     damaged = tmp_path / "damaged"
     shutil.copytree(parquet, damaged)

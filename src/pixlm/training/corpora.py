@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pixlm import files
 from pixlm.data import splits
 from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.data.pretraining.corpus import Selection, Source, find_sources, pack_corpus
@@ -19,6 +21,7 @@ from pixlm.data.pretraining.shards import Strips, check_set, hold_out, is_preren
 from pixlm.data.sampler import widths
 from pixlm.errors import UsageError
 from pixlm.training.config import TextConfig
+from pixlm.training.output import INPUTS
 
 
 def find(data: TextConfig) -> tuple[list[Source], splits.Sources]:
@@ -28,7 +31,7 @@ def find(data: TextConfig) -> tuple[list[Source], splits.Sources]:
     """
     named = {"train": data.train, "dev": data.dev, "test": data.test}
     sources = find_sources(data.path, data.sources, named)
-    files = {
+    together = {
         split: tuple(
             Path(path) for source in sources for path in source.files.get(split, ()) if not path.startswith(HUB)
         )
@@ -38,7 +41,7 @@ def find(data: TextConfig) -> tuple[list[Source], splits.Sources]:
     if lacking:
         which = f"source {lacking[0]} has no train split" if len(sources) > 1 else "no train split given"
         raise UsageError(f"{which}; name its file with --data.train FILE")
-    return sources, splits.Sources(**files)
+    return sources, splits.Sources(**together)
 
 
 def load(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder, *, workers: int = 0) -> dict[str, Corpus]:
@@ -78,9 +81,9 @@ def _load_strips(data: TextConfig, sources: Sequence[Source], encoder: InputEnco
         check_set(folder, encoder.fingerprint)
     found: dict[str, dict[str, Strips]] = {}
     for split in splits.SPLITS:
-        files = {source.name: source.files[split] for source in sources if source.files.get(split)}
-        if files:
-            found[split] = open_strips(files, encoder, min_patches=data.min_patches if split == "train" else 0)
+        named = {source.name: source.files[split] for source in sources if source.files.get(split)}
+        if named:
+            found[split] = open_strips(named, encoder, min_patches=data.min_patches if split == "train" else 0)
     for name in found["train"] if data.heldout else ():
         if name not in found.get("dev", {}):
             kept, held = hold_out(found["train"][name], data.heldout)
@@ -103,3 +106,23 @@ def mix(data: TextConfig, corpus: Corpus, seed: int, encoder: InputEncoder) -> M
     narrow = np.array(widths(encoder.max_length))
     lengths = narrow[np.minimum(np.searchsorted(narrow, corpus.lengths), len(narrow) - 1)]
     return Mixture(corpus.sizes, lengths, list(wanted.values()), seed)
+
+
+def check_unchanged(folder: Path, corpus: Mapping[str, Corpus]) -> None:
+    """Note in a run's inputs.json what its rows are, or raise a UsageError where they were others when it began.
+
+    The files may be the same, and yet another version of pixlm or HarfBuzz packs them to other blocks.
+    """
+    mine = {
+        split: {"rows": len(each), "lengths": hashlib.sha256(each.lengths.tobytes()).hexdigest()}
+        for split, each in corpus.items()
+    }
+    noted = files.read_json(folder / INPUTS)
+    for split, rows in noted.get("rows", mine).items():
+        if mine.get(split) != rows:
+            raise UsageError(
+                f"{folder}: the {split} text becomes other rows than when this run began, though the files are the "
+                "same; resume with the versions of pixlm and uharfbuzz that it began with, or name another --output DIR"
+            )
+    if "rows" not in noted and os.environ.get("RANK", "0") == "0":
+        files.write_json(folder / INPUTS, {**noted, "rows": mine})

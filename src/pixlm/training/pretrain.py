@@ -48,6 +48,7 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     mixture = corpora.mix(config.data, corpus["train"], config.seed, encoder)
     plan = make_plan(config.train, len(parts["train"].examples))
     output = begin(config, "pretrain", data)
+    corpora.check_unchanged(output.folder, corpus)
     report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
     model = hub.load_model(config.model, model_class, config=model_config)
     objective = MaskedPatches(encoder, masking, config.seed)
