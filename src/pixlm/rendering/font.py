@@ -33,6 +33,11 @@ UNKNOWN_GLYPH = 0x0FFFFFFE
 
 _LOAD_FLAGS = freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_IGNORE_GLOBAL_ADVANCE_WIDTH | freetype.FT_LOAD_NO_BITMAP
 _BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
+_CONCAT = hb.BufferFlags.PRODUCE_UNSAFE_TO_CONCAT
+
+#: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
+_LANGUAGE = "c"
+
 # HarfBuzz up to 6 leaves out contextual alternates for Hangul, as Uniscribe does; later versions apply them.
 _HANGUL_FEATURES = {"calt": False}
 _SFNT_VERSIONS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")
@@ -140,24 +145,44 @@ class Font:
     def covers(self, char: str) -> bool:
         return self.font.get_nominal_glyph(ord(char)) is not None
 
-    def shape(self, text: str, start: int, length: int, *, script: str, language: str, rtl: bool) -> Shaped:
+    def shape(self, text: str, start: int, length: int, *, script: str, rtl: bool) -> Shaped:
         """Shape ``text[start:start + length]``; the rest of ``text`` is context (HarfBuzz looks at five characters)."""
-        buffer = hb.Buffer()
-        buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
-        buffer.add_str(text, start, length)
-        buffer.flags = _BUFFER_FLAGS
-        buffer.direction = "rtl" if rtl else "ltr"
-        buffer.script = script
-        buffer.language = language
-        buffer.invisible_glyph = EMPTY_GLYPH
-        buffer.not_found_glyph = UNKNOWN_GLYPH
-        hb.shape(self.font, buffer, _HANGUL_FEATURES if script == "Hang" else None)
+        buffer = self._shaped(text, start, length, script, rtl, _BUFFER_FLAGS)
         infos = buffer.glyph_infos
         return Shaped(
             [info.codepoint for info in infos],
             [info.cluster for info in infos],
             [position.position for position in buffer.glyph_positions],
         )
+
+    def _shaped(self, text: str, start: int, length: int, script: str, rtl: bool, flags: hb.BufferFlags) -> hb.Buffer:
+        buffer = hb.Buffer()
+        buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
+        buffer.add_str(text, start, length)
+        buffer.flags = flags
+        buffer.direction = "rtl" if rtl else "ltr"
+        buffer.script = script
+        buffer.language = _LANGUAGE
+        buffer.invisible_glyph = EMPTY_GLYPH
+        buffer.not_found_glyph = UNKNOWN_GLYPH
+        hb.shape(self.font, buffer, _HANGUL_FEATURES if script == "Hang" else None)
+        return buffer
+
+    def stands_alone(self, word: str, script: str, *, rtl: bool) -> bool:
+        """Whether a word between spaces is shaped in the same way whatever stands beyond them, and without them.
+
+        HarfBuzz marks every glyph that a rule of the font looked at from elsewhere, also in vain. If none of those of
+        the word looked further than one space, nothing further away matters.
+        """
+        text = f"  {word}  "
+        infos = self._shaped(text, 0, len(text), script, rtl, _BUFFER_FLAGS | _CONCAT).glyph_infos
+        infos = infos[::-1] if rtl else infos
+        clusters = [info.cluster for info in infos]
+        if len(infos) < 5 or clusters[:3] != [0, 1, 2] or clusters[-2:] != [len(text) - 2, len(text) - 1]:
+            return False
+        if (infos[0].flags | infos[-1].flags) & hb.GlyphFlags.UNSAFE_TO_CONCAT:
+            return False
+        return not (infos[2].flags | infos[-2].flags) & hb.GlyphFlags.UNSAFE_TO_BREAK
 
     def baseline(self, tag: str, script: str) -> int:
         """The font's baseline ``tag`` in units; without a BASE table synthesised the way HarfBuzz 6 does."""

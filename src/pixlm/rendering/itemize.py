@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from pixlm.rendering.unicode.emoji import emoji_runs
 from pixlm.rendering.unicode.properties import asks_for_no_font, is_default_ignorable
 from pixlm.rendering.unicode.scripts import script_runs
 
-_NO_FONT = -1
+NO_FONT = -1
 _FORCED_BREAKS = ("\t", "\u2028")
 
 #: Longest item in code points. Longer stretches are cut so that a line of any length is shaped in bounded memory;
@@ -48,7 +49,7 @@ class FontSet:
         order, cache = self._orders[emoji]
         place = cache.get(char)
         if place is None:
-            place = _NO_FONT if asks_for_no_font(char) else self._search(char, order)
+            place = NO_FONT if asks_for_no_font(char) else self._search(char, order)
             cache[char] = place
         return place
 
@@ -70,8 +71,20 @@ class FontSet:
         return next((place for place, index in enumerate(order) if self.fonts[index].covers(char)), len(order))
 
 
-def itemize(text: str, levels: np.ndarray, fonts: FontSet) -> Iterator[Item]:
-    """The items of ``text`` in logical order. ``levels``: bidi level per code point, uint8 [len(text)]."""
+def itemize(
+    text: str, levels: np.ndarray, fonts: FontSet, known: tuple[str, int] | None = None
+) -> Iterator[Item]:
+    """The items of ``text`` in logical order.
+
+    Args:
+        levels: bidi level per code point, uint8 [len(text)].
+        known: script and font (an index) of all characters; None works them out.
+    """
+    if known is not None:
+        borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
+        for start, end in pairwise(borders):
+            yield Item(start, end, int(levels[start]), known[0], fonts.fonts[known[1]])
+        return
     for start, end, level, script, emoji in _runs(text, levels):
         for item_start, item_end, font in _font_runs(text, start, end, fonts, emoji):
             for piece in range(item_start, item_end, MAX_ITEM):
@@ -98,7 +111,7 @@ def _font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> 
     """(start, end, font index) of the items within one run."""
     piece = text[start:end]
     if not any(char in piece for char in _FORCED_BREAKS):
-        places = fonts.places(piece, emoji) - {_NO_FONT}
+        places = fonts.places(piece, emoji) - {NO_FONT}
         if len(places) < 2:
             return [(start, end, fonts.at(places.pop(), emoji) if places else fonts.for_space(emoji))]
     items: list[tuple[int, int, int]] = []
@@ -110,7 +123,7 @@ def _font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> 
     for position in range(start, end):
         char = text[position]
         place = fonts.choose(char, emoji)
-        is_space = place == _NO_FONT
+        is_space = place == NO_FONT
         is_forced = char in _FORCED_BREAKS
         spaces = first_space
         if not is_space:

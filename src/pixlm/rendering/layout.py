@@ -25,9 +25,6 @@ _HANGING = (
 )
 _IDEOGRAPHIC = ("Bopo", "Hang", "Hani", "Hira", "Kana", "Kits", "Nshu", "Tang")
 
-#: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
-_LANGUAGE = "c"
-
 _TAB_SPACES = 8
 
 
@@ -68,6 +65,7 @@ class LineLayout:
         max_width: int | None = None,
         levels: np.ndarray | None = None,
         context: tuple[str, str] = ("", ""),
+        known: tuple[str, int] | None = None,
     ) -> ShapedLine:
         """Lay out ``text``, which holds no line break.
 
@@ -77,6 +75,7 @@ class LineLayout:
             levels: bidi levels of the code points, uint8 [len(text)]; None works them out.
             context: what stands before and after ``text``; letters at its ends join it.
             max_width: pixels; a purely left-to-right line may stop being laid out once it is wider.
+            known: script (ISO 15924) and font (its place in the list) of all characters, if these are known.
         """
         if not text:
             return ShapedLine(text, [], 0, 0, 0, level or 0)
@@ -90,7 +89,7 @@ class LineLayout:
         width = 0
         complete = True
         baseline: tuple[str, int] | None = None
-        for item in itemize(text, levels, self.fonts):
+        for item in itemize(text, levels, self.fonts, known):
             if may_stop and max_width is not None and width > max_width:
                 complete = False
                 break
@@ -123,7 +122,6 @@ class LineLayout:
             len(before),
             item.end - item.start,
             script=item.script,
-            language=_LANGUAGE,
             rtl=bool(item.level & 1),
         )
         characters = [cluster + item.start - len(before) for cluster in shaped.clusters]
@@ -162,7 +160,7 @@ class LineLayout:
 
     def _space_width(self) -> int:
         font = self.fonts.fonts[self.fonts.for_space(False)]
-        advance = font.shape(" ", 0, 1, script="Zyyy", language=_LANGUAGE, rtl=False).positions[0][2]
+        advance = font.shape(" ", 0, 1, script="Zyyy", rtl=False).positions[0][2]
         return (advance + UNITS // 2) // UNITS
 
 

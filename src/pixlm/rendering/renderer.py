@@ -13,7 +13,11 @@ import numpy as np
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
+from pixlm.rendering.assembly.continuous import AssembledContinuous
+from pixlm.rendering.assembly.strips import Strips
+from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import BACKENDS, Painter, make_backend
+from pixlm.rendering.backends.harfbuzz import HarfBuzzBackend
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.font import UNITS, Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
@@ -25,6 +29,7 @@ from pixlm.rendering.page import Metrics, RenderedPage, check_format, draw_page
 from pixlm.rendering.reading import CandidatesLike, Readers, Reading
 from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
+from pixlm.rendering.strategies.continuous import Continuous
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
 
 _MISSING_GLYPH = ("warn", "box", "error")
@@ -135,6 +140,10 @@ class TextRenderer:
         self._page_painter: Painter | None = None  # made when the first page is drawn
         self._lines: dict[tuple[str, int | None, bool], Line] = {}
         self._readers: Readers | None = None  # made when something is first read
+        self._assembled: AssembledContinuous | None = None
+        if isinstance(self._backend, HarfBuzzBackend) and isinstance(self._strategy, Continuous):
+            strips = Strips(Words(self._fonts), self._backend.line_layout, self._painter, self._cell_baseline)
+            self._assembled = AssembledContinuous(self._strategy.compat, strips, strips.picture)
 
     # ---- what it was made with
 
@@ -193,6 +202,7 @@ class TextRenderer:
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
         self._max_seq_length = _positive_int(value, "max_seq_length")
+        self._geometry = Geometry(self.pixels_per_patch, self._max_seq_length)
 
     @property
     def fonts(self) -> tuple[Font, ...]:
@@ -265,6 +275,10 @@ class TextRenderer:
             UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
         """
         check_padding(padding)
+        if self._assembled is not None and not return_offset_mapping and not return_overflowing_patches:
+            assembled = self._assemble(text, padding, rtl, text_a_max_length)
+            if assembled is not None:
+                return assembled
         rendered = self._render(
             text,
             rtl=rtl,
@@ -416,7 +430,22 @@ class TextRenderer:
         checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
-        return self._strategy.width(checked, Geometry(self.pixels_per_patch, self.max_seq_length), self._lay_out)
+        return self._strategy.width(checked, self._geometry, self._lay_out)
+
+    def _assemble(self, text: Any, padding: str | bool, rtl: bool | None, max_length: int | None) -> Rendered | None:
+        """The image put together from words, None if it has to be drawn the plain way."""
+        assert self._assembled is not None
+        checked = TextInput(text, keep=self._kept_controls)
+        if checked.surrogates:
+            return None
+        geometry = self._geometry
+        if checked.text is not None:
+            return self._assembled.text(checked.text, geometry, padding, rtl=rtl)
+        if checked.words is not None:
+            return self._assembled.words(checked.words, geometry, padding, rtl=rtl)
+        assert checked.pair is not None
+        max_length = _optional_int(max_length)
+        return self._assembled.pair(*checked.pair, geometry, padding, rtl=rtl, max_length=max_length)
 
     def _render(
         self,
@@ -439,7 +468,7 @@ class TextRenderer:
         if not self._backend.orders_text:
             rtl = False
         checked = TextInput(text, keep=self._kept_controls)
-        geometry = Geometry(self.pixels_per_patch, self.max_seq_length)
+        geometry = self._geometry
         offsets: list[Span] | None = None
         windows: list[tuple[Plan, list[Span]]] = []
         strategy = self._strategy

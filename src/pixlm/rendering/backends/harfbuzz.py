@@ -23,7 +23,7 @@ class HarfBuzzBackend:
     def __init__(self, fonts: FontSet) -> None:
         check_freetype()
         self._missing_box = MissingBox(fonts.fonts[0].path)
-        self._layout = LineLayout(fonts, self._missing_box)
+        self.line_layout = LineLayout(fonts, self._missing_box)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class HarfBuzzBackend:
         levels: np.ndarray | None = None,
         context: tuple[str, str] = ("", ""),
     ) -> ShapedLine:
-        return self._layout.layout(text, level=level, max_width=max_width, levels=levels, context=context)
+        return self.line_layout.layout(text, level=level, max_width=max_width, levels=levels, context=context)
 
     def baseline(self, line: Line, rows: int, *, is_word: bool) -> int:
         return centred_baseline(line, rows)

@@ -19,8 +19,8 @@ _OPENING = frozenset(_PAIRS[::2])
 #: How many open pairs are remembered; when one more opens, all are forgotten.
 _STACK_DEPTH = 128
 
-_COMMON = "Zyyy"
-_NO_SCRIPT = frozenset((_COMMON, "Zinh", "Zzzz"))
+COMMON = "Zyyy"
+NO_SCRIPT = frozenset((COMMON, "Zinh", "Zzzz"))
 
 
 def script_runs(text: str) -> list[tuple[int, int, str]]:
@@ -31,15 +31,15 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
     matching opening one. A text without any script is one run "Zyyy". The empty text has no runs.
     """
     scripts = list(map(SCRIPT.__getitem__, text))
-    present = set(scripts) - _NO_SCRIPT
+    present = set(scripts) - NO_SCRIPT
     if len(present) < 2:
         # The usual case needs no stack.
-        return [(0, len(text), present.pop() if present else _COMMON)] if text else []
+        return [(0, len(text), present.pop() if present else COMMON)] if text else []
 
     runs: list[tuple[int, int, str]] = []
     open_pairs: list[tuple[int, str]] = []
     start = 0
-    current = _COMMON
+    current = COMMON
     # Pairs above this depth were opened in this run, before its script was known.
     settled = 0
     position = 0
@@ -60,8 +60,8 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
                 if open_pairs:
                     char_script = open_pairs[-1][1]
 
-        if char_script not in _NO_SCRIPT:
-            if current in _NO_SCRIPT:
+        if char_script not in NO_SCRIPT:
+            if current in NO_SCRIPT:
                 current = char_script
                 while settled < len(open_pairs):
                     open_pairs[settled] = (open_pairs[settled][0], current)
@@ -71,7 +71,7 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
                 # its own and never comes here, so nothing is pushed twice.
                 runs.append((start, position, current))
                 start = position
-                current = _COMMON
+                current = COMMON
                 settled = len(open_pairs)
                 continue
 
