@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -71,22 +70,10 @@ class FontSet:
         return next((place for place, index in enumerate(order) if self.fonts[index].covers(char)), len(order))
 
 
-def itemize(
-    text: str, levels: np.ndarray, fonts: FontSet, known: tuple[str, int] | None = None
-) -> Iterator[Item]:
-    """The items of ``text`` in logical order.
-
-    Args:
-        levels: bidi level per code point, uint8 [len(text)].
-        known: script and font (an index) of all characters; None works them out.
-    """
-    if known is not None:
-        borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
-        for start, end in pairwise(borders):
-            yield Item(start, end, int(levels[start]), known[0], fonts.fonts[known[1]])
-        return
+def itemize(text: str, levels: np.ndarray, fonts: FontSet) -> Iterator[Item]:
+    """The items of ``text`` in logical order. ``levels``: bidi level per code point, uint8 [len(text)]."""
     for start, end, level, script, emoji in _runs(text, levels):
-        for item_start, item_end, font in _font_runs(text, start, end, fonts, emoji):
+        for item_start, item_end, font in font_runs(text, start, end, fonts, emoji):
             for piece in range(item_start, item_end, MAX_ITEM):
                 yield Item(piece, min(piece + MAX_ITEM, item_end), level, script, fonts.fonts[font])
 
@@ -107,7 +94,7 @@ def _runs(text: str, levels: np.ndarray) -> Iterator[tuple[int, int, int, str, b
         start = end
 
 
-def _font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> list[tuple[int, int, int]]:
+def font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> list[tuple[int, int, int]]:
     """(start, end, font index) of the items within one run."""
     piece = text[start:end]
     if not any(char in piece for char in _FORCED_BREAKS):

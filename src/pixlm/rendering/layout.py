@@ -5,7 +5,7 @@ Lengths are in units of 1/1024 pixel unless a name says pixels. y grows downward
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,9 @@ _HANGING = (
 _IDEOGRAPHIC = ("Bopo", "Hang", "Hani", "Hira", "Kana", "Kits", "Nshu", "Tang")
 
 _TAB_SPACES = 8
+
+#: A font's baseline tag, and where the font has that baseline, in units.
+Baseline = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class LineLayout:
         max_width: int | None = None,
         levels: np.ndarray | None = None,
         context: tuple[str, str] = ("", ""),
-        known: tuple[str, int] | None = None,
+        items: Iterable[Item] | None = None,
+        baseline: Baseline | None = None,
     ) -> ShapedLine:
         """Lay out ``text``, which holds no line break.
 
@@ -75,7 +79,8 @@ class LineLayout:
             levels: bidi levels of the code points, uint8 [len(text)]; None works them out.
             context: what stands before and after ``text``; letters at its ends join it.
             max_width: pixels; a purely left-to-right line may stop being laid out once it is wider.
-            known: script (ISO 15924) and font (its place in the list) of all characters, if these are known.
+            items: of a text whose items are known; they are in logical order.
+            baseline: what the first run of the line set, if ``text`` goes on a line.
         """
         if not text:
             return ShapedLine(text, [], 0, 0, 0, level or 0)
@@ -84,22 +89,20 @@ class LineLayout:
         if levels is None:
             levels, _ = embedding_levels(text, level)
         may_stop = max_width is not None and not levels.any()
+        items = itemize(text, levels, self.fonts) if items is None else items
         runs: list[ShapedRun] = []
         missing: list[int] = []
         width = 0
         complete = True
-        baseline: tuple[str, int] | None = None
-        for item in itemize(text, levels, self.fonts, known):
+        for item in items:
             if may_stop and max_width is not None and width > max_width:
                 complete = False
                 break
-            script = ot_script_tag(item.script)
             if baseline is None:  # the first run in logical order sets the baseline that the others are aligned to
-                tag = "hang" if item.script in _HANGING else "icfb" if item.script in _IDEOGRAPHIC else "romn"
-                baseline = tag, item.font.baseline(tag, script)
+                baseline = baseline_of(item)
                 rise = 0
             else:
-                rise = baseline[1] - item.font.baseline(baseline[0], script)
+                rise = baseline[1] - item.font.baseline(baseline[0], ot_script_tag(item.script))
             run = (
                 self._tab(item, width, rise)
                 if text[item.start] == "\t"
@@ -162,6 +165,12 @@ class LineLayout:
         font = self.fonts.fonts[self.fonts.for_space(False)]
         advance = font.shape(" ", 0, 1, script="Zyyy", rtl=False).positions[0][2]
         return (advance + UNITS // 2) // UNITS
+
+
+def baseline_of(item: Item) -> Baseline:
+    """The baseline that a line has whose first run is ``item``."""
+    tag = "hang" if item.script in _HANGING else "icfb" if item.script in _IDEOGRAPHIC else "romn"
+    return tag, item.font.baseline(tag, ot_script_tag(item.script))
 
 
 def _missing_in_cluster(text: str, start: int, item: Item) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pixlm.rendering.assembly.strips import SHIFT, Picture, Strips
+from pixlm.rendering.assembly.pieces import Picture
+from pixlm.rendering.assembly.strips import Strips
 from pixlm.rendering.geometry import Geometry, padded_length
 from pixlm.rendering.rendered import Rendered
 from pixlm.rendering.strategies.fitting import looks_rtl
@@ -25,11 +26,11 @@ class AssembledContinuous:
         self._picture = picture
 
     def text(self, text: str, geometry: Geometry, padding: str | bool, *, rtl: bool | None) -> Rendered | None:
-        strip = self._strips.line(text, None if rtl is None or self._compat else int(rtl))
-        if strip is None or strip.width > geometry.last - self._margin:
+        line = self._strips.line(text, None if rtl is None or self._compat else int(rtl))
+        if line is None or line.width > geometry.last - self._margin:
             return None
-        end = geometry.next_patch(2 + strip.width + 2)
-        return self._rendered([(strip.data, self._margin - SHIFT)], [end], geometry, padding)
+        end = geometry.next_patch(2 + line.width + 2)
+        return self._rendered([(line.pieces, self._margin)], [end], geometry, padding)
 
     def pair(
         self, first: str, second: str, geometry: Geometry, padding: str | bool, *, rtl: bool | None, max_length: int | None
@@ -39,23 +40,23 @@ class AssembledContinuous:
         level = 1 if rtl else None
         limit = geometry.patches - 3
         limit = limit if max_length is None else min(limit, max_length)
-        strip_a = self._strips.line(first, level)
-        strip_b = self._strips.line(second, level)
-        if strip_a is None or strip_b is None or geometry.to_patches(self._margin + strip_a.width) > limit:
+        line_a = self._strips.line(first, level)
+        line_b = self._strips.line(second, level)
+        if line_a is None or line_b is None or geometry.to_patches(self._margin + line_a.width) > limit:
             return None
-        separator = geometry.next_patch(2 + strip_a.width + 2)
+        separator = geometry.next_patch(2 + line_a.width + 2)
         start = separator + geometry.patch + _MARGIN_OF_SECOND
-        if start + strip_b.width > geometry.last:
+        if start + line_b.width > geometry.last:
             return None
-        end = geometry.next_patch(start + strip_b.width + 2)
-        lines = [(strip_a.data, self._margin - SHIFT), (strip_b.data, start - SHIFT)]
+        end = geometry.next_patch(start + line_b.width + 2)
+        lines = [(line_a.pieces, self._margin), (line_b.pieces, start)]
         return self._rendered(lines, [separator, end], geometry, padding)
 
     def words(self, words: list[str], geometry: Geometry, padding: str | bool, *, rtl: bool | None) -> Rendered | None:
         level = None if rtl is None or self._compat else int(rtl)
         patch, last = geometry.patch, geometry.last
         starts = [0]
-        lines: list[tuple[bytes, int]] = []
+        pieces: list[tuple[bytes, int]] = []
         offset = self._margin
         inked = 0
         for index, word in enumerate(words, 1):
@@ -66,7 +67,7 @@ class AssembledContinuous:
             begin = offset + picture.first
             if begin < inked and picture.data:
                 return None  # it reaches onto the word before
-            lines.append((picture.data, begin))
+            pieces.append((picture.data, begin))
             inked = offset + picture.last
             end = -(-(offset + picture.width + 2 * is_last) // patch) * patch
             if end > last:
@@ -75,11 +76,11 @@ class AssembledContinuous:
             starts.append(offset // patch)
         if not words or (self._compat == "pixel-m4" and "" in words):
             return None
-        return self._rendered(lines, [offset], geometry, padding, starts)
+        return self._rendered([(pieces, 0)], [offset], geometry, padding, starts)
 
     def _rendered(
         self,
-        lines: list[tuple[bytes, int]],
+        lines: list[tuple[list[tuple[bytes, int]], int]],
         separators: list[int],
         geometry: Geometry,
         padding: str | bool,
@@ -90,8 +91,9 @@ class AssembledContinuous:
         end = separators[-1]
         width = padded_length(end // patch + 1, padding, geometry.patches) * patch
         image = self._strips.white(width)
-        for data, left in lines:
-            self._strips.put(image[:, :end], data, left)
+        for pieces, left in lines:
+            for data, x in pieces:
+                self._strips.put(image, data, left + x, end)
         for separator in separators:
             image[:, separator : separator + patch] = 0
         return Rendered(image, end // patch, [separator // patch for separator in separators], word_starts)

@@ -6,11 +6,12 @@ reaches over the edge of a word's advance is on the word's own strip. Where ink 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
+from pixlm.rendering.assembly.mixed import MixedLines
+from pixlm.rendering.assembly.pieces import Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.layout import LineLayout, ShapedLine
@@ -20,24 +21,6 @@ _LONGEST_LINE = 4096  # code points; a line must be one item of the layout
 _LONGEST_WORD = 256
 _CACHE_BYTES = 64 << 20
 _MOST_PICTURES = 100_000
-
-
-class Strip(NamedTuple):
-    """A line of ``width`` pixels. ``data``: uint8 [columns, rows(, 3)], white 255, from ``SHIFT`` columns left of the
-    line's left end to its last ink or beyond; what is missing up to the end of the line is white."""
-
-    data: bytes
-    width: int
-
-
-class Picture(NamedTuple):
-    """The ink of a line that was drawn alone. ``data``: uint8 [last - first, rows(, 3)], white 255; ``first`` and
-    ``last`` count pixels from the line's left end. ``width``: its advance in pixels."""
-
-    data: bytes
-    width: int
-    first: int
-    last: int
 
 
 class _Table(dict[str, bytes | None]):
@@ -71,11 +54,12 @@ class Strips:
         self._painter = painter
         self._baseline = baseline
         self._tables: dict[Setting, _Table] = {}
+        self._mixed = MixedLines(words, layout, painter.rows, self.ink)
         self._pictures: dict[tuple[str, int | None], Picture | None] = {}
         self._column = painter.rows * (3 if painter.rgb else 1)  # bytes
         self.blank = b"\xff" * self._column
 
-    def line(self, text: str, level: int | None) -> Strip | None:
+    def line(self, text: str, level: int | None) -> Pieces | None:
         """A text on one line, None if it has to go the plain way.
 
         Args:
@@ -96,7 +80,7 @@ class Strips:
         try:
             data = b"".join(strips)  # type: ignore[arg-type]
         except TypeError:  # None among them
-            return None
+            return self._mixed.line(words, setting)
         # There is no space after the last word. What is on its strip from there on is white, right of a word that runs
         # from left to right and left of one that runs from right to left.
         width = len(data) // self._column - table.space
@@ -104,22 +88,20 @@ class Strips:
             # Such a strip begins SHIFT columns right of its place.
             lead = 2 * SHIFT - table.space
             data = self.blank * lead + data if lead >= 0 else data[-lead * self._column :]
-        return Strip(data, width)
+        return Pieces([(data, -SHIFT)], width)
 
     def _table(self, setting: Setting) -> _Table:
-        space = self._layout.layout(" ", level=setting.level, known=(setting.script, setting.font)).width
+        space = self._layout.layout(" ", level=setting.level, items=self._words.items(" ", setting)).width
         return _Table(lambda word: self._strip(word, setting), space)
 
     def _strip(self, word: str, setting: Setting) -> bytes | None:
         if len(word) > _LONGEST_WORD or not self._words.stands_alone(word, setting):
             return None
-        levels = self._words.levels(word, setting)
-        line = self._layout.layout(
-            word + " ", level=setting.level, levels=levels, known=(setting.script, setting.font)
-        )
+        text = word + " "
+        line = self._layout.layout(text, level=setting.level, items=self._words.items(text, setting))
         if line.missing:
             return None
-        canvas, first, inked = self._canvas(line, SHIFT if setting.level else -SHIFT)
+        canvas, first, inked = self._canvas(line, SHIFT if setting.level else -SHIFT, self._baseline(line))
         if len(inked) and not first <= inked[0] <= inked[-1] < first + line.width:
             return None
         return self._columns(canvas[first : first + line.width])
@@ -142,16 +124,20 @@ class Strips:
         line = self._layout.layout(text, level=level)
         if line.missing:
             return None
-        canvas, left, inked = self._canvas(line, 0)
+        return self.ink(line, self._baseline(line))
+
+    def ink(self, line: ShapedLine, baseline: int) -> Picture:
+        """The ink of a line with its baseline ``baseline`` units below the top."""
+        canvas, left, inked = self._canvas(line, 0, baseline)
         first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (left, left)
         return Picture(self._columns(canvas[first:last]), line.width, first - left, last - left)
 
-    def _canvas(self, line: ShapedLine, shift: int) -> tuple[np.ndarray, int, np.ndarray]:
+    def _canvas(self, line: ShapedLine, shift: int, baseline: int) -> tuple[np.ndarray, int, np.ndarray]:
         """A line drawn with white around it, the column ``shift`` right of its left end, and the columns with ink."""
         margin = self._painter.rows
         canvas = self._painter.blank(line.width + 2 * margin)
         blank = canvas[:1].copy()
-        self._painter.draw(canvas, line, margin, self._baseline(line))
+        self._painter.draw(canvas, line, margin, baseline)
         return canvas, margin + shift, np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
 
     def _columns(self, canvas: np.ndarray) -> bytes:
@@ -165,10 +151,10 @@ class Strips:
         image.fill(255)
         return image
 
-    def put(self, image: np.ndarray, data: bytes, left: int) -> None:
-        """Put columns onto an image, the first at pixel ``left``; what is beyond the image is left out."""
+    def put(self, image: np.ndarray, data: bytes, left: int, end: int) -> None:
+        """Put columns onto an image, the first at pixel ``left``; what is not between 0 and ``end`` is left out."""
         columns = np.frombuffer(data, np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)
         if left < 0:
             columns, left = columns[-left:], 0
-        window = image[:, left : left + len(columns)]
-        window[...] = columns[: window.shape[1]].swapaxes(0, 1)
+        columns = columns[: max(end - left, 0)]
+        image[:, left : left + len(columns)] = columns.swapaxes(0, 1)

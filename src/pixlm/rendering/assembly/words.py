@@ -7,12 +7,13 @@ and one font. The words can then be shaped one by one if the font's rules do not
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.itemize import NO_FONT, FontSet
+from pixlm.rendering.itemize import NO_FONT, FontSet, Item, font_runs
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
 from pixlm.rendering.unicode.emoji import emoji_runs
 from pixlm.rendering.unicode.properties import BIDI_CLASS, GENERAL_CATEGORY, SCRIPT, is_default_ignorable
@@ -94,24 +95,58 @@ class Words:
             return True
         types = "".join(map(BIDI_CLASS.__getitem__, word))
         one_way = _RIGHT_TO_LEFT[BIDI_CLASS[_letter(setting)]] if setting.level else _LEFT_TO_RIGHT
-        if not one_way.fullmatch(types) or not {SCRIPT[char] for char in word} <= NO_SCRIPT | {setting.script}:
-            return False
-        if any(is_default_ignorable(char) or char in "\t\u2028" for char in word):
-            return False  # joiners ask what stands beside them
-        if GENERAL_CATEGORY[word[0]][0] == "M" or len(emoji_runs(word)) > 1 or emoji_runs(word)[0][2]:
-            return False
-        if self._fonts.places(word, False) - {NO_FONT, setting.font}:
-            return False
-        font = self._fonts.fonts[setting.font]
-        return font.stands_alone(word, setting.script, rtl=bool(setting.level))
+        return (
+            one_way.fullmatch(types) is not None
+            and {SCRIPT[char] for char in word} <= NO_SCRIPT | {setting.script}
+            and not self._fonts.places(word, False) - {NO_FONT, setting.font}
+            and _is_self_contained(word)
+            and self._fonts.fonts[setting.font].stands_alone(word, setting.script, rtl=bool(setting.level))
+        )
 
-    def levels(self, word: str, setting: Setting) -> np.ndarray:
-        """Bidi levels of a word that stands alone, and of a space after it: uint8 [len(word) + 1]."""
-        if not setting.level:
-            return np.zeros(len(word) + 1, np.uint8)
-        letter = _letter(setting)
-        levels, _ = embedding_levels(f"{letter} {word} {letter}", 1)
-        return levels[2:-1]
+    def items(self, text: str, setting: Setting) -> Iterator[Item]:
+        """The items of a word that stands alone, with a space after it."""
+        levels = np.zeros(len(text), np.uint8)
+        if setting.level:
+            letter = _letter(setting)
+            levels = embedding_levels(f"{letter} {text}{letter}", 1)[0][2:-1]
+        borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
+        for start, end in pairwise(borders):
+            yield Item(start, end, int(levels[start]), setting.script, self._fonts.fonts[setting.font])
+
+    def items_on_line(self, word: str, runs: list[tuple[int, int, str]]) -> list[tuple[Item, int]] | None:
+        """The items, with their fonts' places, of a word in a line of several scripts or fonts that runs from left to
+        right; to the last one belongs the space after the word. None if the word cannot be drawn apart.
+
+        Args:
+            runs: start, end and script of the stretches of one script.
+        """
+        choose = self._fonts.choose
+        types = "".join(map(BIDI_CLASS.__getitem__, word))
+        if not word or not _LEFT_TO_RIGHT.fullmatch(types) or not _is_self_contained(word):
+            return None
+        if NO_FONT in (choose(word[0], False), choose(word[-1], False)) or len(self._fonts.fonts) in self._fonts.places(
+            word, False
+        ):
+            return None
+        found = [
+            (start, end, script, font)
+            for first, last, script in runs
+            for start, end, font in font_runs(word, first, last, self._fonts, False)
+        ]
+        for start, end, script, font in {found[0], found[-1]}:
+            if not self._fonts.fonts[font].stands_alone(word[start:end], script, rtl=False):
+                return None
+        return [
+            (Item(start, end + (end == len(word)), 0, script, self._fonts.fonts[font]), font)
+            for start, end, script, font in found
+        ]
+
+
+def _is_self_contained(word: str) -> bool:
+    """Whether neither joiners, nor marks at its beginning, nor emoji make a word more than its characters."""
+    if GENERAL_CATEGORY[word[0]][0] == "M" or any(is_default_ignorable(char) or char == "\t" for char in word):
+        return False
+    return emoji_runs(word) == [(0, len(word), False)]
 
 
 def _letter(setting: Setting) -> str:

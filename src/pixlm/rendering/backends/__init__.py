@@ -111,4 +111,9 @@ def make_backend(name: str, fonts: FontSet, *, font_size: float, dpi: float) -> 
 
 def centred_baseline(line: Line, rows: int) -> int:
     """PangoCairo renderers' rule: the line's box stands 2 pixels above the middle of the strip."""
-    return (rows - line.height - 4) * 512 + line.ascent
+    return centred(line.height, line.ascent, rows)
+
+
+def centred(height: int, ascent: int, rows: int) -> int:
+    """`centred_baseline` of a line of ``height`` pixels whose baseline is ``ascent`` units below its top."""
+    return (rows - height - 4) * 512 + ascent

@@ -16,6 +16,9 @@ _PAIRS = (
 _PAIR_OF = {char: index // 2 for index, char in enumerate(_PAIRS)}
 _OPENING = frozenset(_PAIRS[::2])
 
+#: Brackets and quotation marks that are open: which pair, and the script that it was opened in.
+OpenPairs = tuple[tuple[int, str], ...]
+
 #: How many open pairs are remembered; when one more opens, all are forgotten.
 _STACK_DEPTH = 128
 
@@ -35,13 +38,27 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
     if len(present) < 2:
         # The usual case needs no stack.
         return [(0, len(text), present.pop() if present else COMMON)] if text else []
+    return continued_runs(text, COMMON, ())[0]
 
+
+def continued_runs(
+    text: str, current: str, opened: OpenPairs
+) -> tuple[list[tuple[int, int, str]], str, OpenPairs]:
+    """The runs of a text that goes on a line.
+
+    Args:
+        current: the script of the line up to here, "Zyyy" if it has none.
+        opened: the brackets and quotation marks that are open there.
+
+    Returns:
+        the runs; the script and the open pairs after them.
+    """
+    scripts = list(map(SCRIPT.__getitem__, text))
     runs: list[tuple[int, int, str]] = []
-    open_pairs: list[tuple[int, str]] = []
+    open_pairs = list(opened)
     start = 0
-    current = COMMON
     # Pairs above this depth were opened in this run, before its script was known.
-    settled = 0
+    settled = 0 if current in NO_SCRIPT else len(open_pairs)
     position = 0
     while position < len(text):
         char = text[position]
@@ -81,4 +98,4 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
         position += 1
 
     runs.append((start, len(text), current))
-    return runs
+    return runs, current, tuple(open_pairs)
