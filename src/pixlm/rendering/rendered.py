@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,27 @@ class Rendered:
         return (np.arange(patches) <= self.num_text_patches).astype(np.uint8)
 
 
+class Assembled(NamedTuple):
+    """An image that is ready to be drawn; it shows all of its text, and every character has a font. ``separators``: patch indices, the last one the
+    closing one's; ``draw``: draws it onto a white image, uint8 [P, columns(, 3)], of at least that many patches."""
+
+    separators: list[int]
+    word_starts: list[int] | None
+    draw: Callable[[np.ndarray], None]
+    offset_mapping: None = None
+    lost: int = 0
+    missing: str = ""
+
+    @property
+    def num_text_patches(self) -> int:
+        return self.separators[-1]
+
+    def drawn(self, image: np.ndarray) -> Rendered:
+        """What a renderer returns of it, drawn onto a white image."""
+        self.draw(image)
+        return Rendered(image, self.separators[-1], self.separators, self.word_starts)
+
+
 class RenderedBatch(Mapping[str, Any]):
     """A batch of rendered inputs: a mapping whose entries can also be read as attributes.
 
@@ -79,36 +100,42 @@ class RenderedBatch(Mapping[str, Any]):
 
 
 def make_batch(
-    rendered: list[Rendered], *, padding: str | bool, patches: int, blank: np.ndarray, return_tensors: str,
-    sample_mapping: list[int] | None,
+    rendered: Sequence[Rendered | Assembled], *, padding: str | bool, patches: int, white: Callable[[int], np.ndarray],
+    return_tensors: str, sample_mapping: list[int] | None,
 ) -> RenderedBatch:  # fmt: skip
     """Put unpadded images into one batch.
 
     Args:
         patches: the renderer's ``max_seq_length``.
-        blank: an image without patches; gives patch size and channels to an empty batch.
+        white: makes a white image of so many patches.
         return_tensors: "np" or "pt".
         sample_mapping: the input of each image, if windows were asked for.
     """
     if return_tensors not in ("np", "pt"):
         raise UsageError(f"return_tensors is {return_tensors!r}, but it must be 'np' or 'pt'")
-    images = [_channels_first(one.pixel_values) for one in rendered]
-    masks = [one.attention_mask for one in rendered]
-    pixel_values: Any = images
-    attention_mask: Any = masks
-    if padding is not False:
-        used = max((len(mask) for mask in masks), default=0)
-        length = padded_length(used, padding, patches)
-        channels, height = _channels_first(blank).shape[:2]
-        pixel_values = np.full((len(images), channels, height, height * length), 255, np.uint8)
-        attention_mask = np.zeros((len(images), length), np.uint8)
-        for row, (image, mask) in enumerate(zip(images, masks, strict=True)):
-            pixel_values[row, :, :, : image.shape[2]] = image
-            attention_mask[row, : len(mask)] = mask
+    ends = np.array([one.num_text_patches for one in rendered], np.int64)
+    pixel_values: Any
+    attention_mask: Any
+    if padding is False:
+        images = [one.drawn(white(one.num_text_patches + 1)) if isinstance(one, Assembled) else one for one in rendered]
+        pixel_values = [_channels_first(one.pixel_values) for one in images]
+        attention_mask = [one.attention_mask for one in images]
+    else:
+        length = padded_length(int(ends.max(initial=-1)) + 1, padding, patches)
+        blank = white(length)
+        canvas = np.empty((len(rendered), *blank.shape), np.uint8)
+        canvas.fill(255)
+        for image, one in zip(canvas, rendered, strict=True):
+            if isinstance(one, Assembled):
+                one.draw(image)
+            else:
+                image[:, : one.pixel_values.shape[1]] = one.pixel_values
+        pixel_values = canvas[:, None] if canvas.ndim == 3 else np.ascontiguousarray(canvas.transpose(0, 3, 1, 2))
+        attention_mask = (np.arange(length) <= ends[:, None]).astype(np.uint8)
     entries: dict[str, Any] = {
         "pixel_values": pixel_values,
         "attention_mask": attention_mask,
-        "num_text_patches": np.array([one.num_text_patches for one in rendered], np.int64),
+        "num_text_patches": ends,
         "word_starts": [one.word_starts for one in rendered],
         "offset_mapping": [one.offset_mapping for one in rendered],
         "lost": np.array([one.lost for one in rendered], np.int64),
@@ -116,7 +143,7 @@ def make_batch(
     }
     if sample_mapping is not None:
         entries["overflow_to_sample_mapping"] = np.array(sample_mapping, np.int64)
-        entries["first_word"] = np.array([one.first_word for one in rendered], np.int64)
+        entries["first_word"] = np.array([0 if isinstance(one, Assembled) else one.first_word for one in rendered], np.int64)
     return RenderedBatch(_to_torch(entries) if return_tensors == "pt" else entries)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
+from pixlm.rendering.assembly import Assembler
+from pixlm.rendering.assembly.cells import AssembledCells
 from pixlm.rendering.assembly.continuous import AssembledContinuous
 from pixlm.rendering.assembly.strips import Strips
 from pixlm.rendering.assembly.words import Words
@@ -27,8 +29,9 @@ from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.page import Metrics, RenderedPage, check_format, draw_page
 from pixlm.rendering.reading import CandidatesLike, Readers, Reading
-from pixlm.rendering.rendered import Rendered, RenderedBatch, make_batch
+from pixlm.rendering.rendered import Assembled, Rendered, RenderedBatch, make_batch
 from pixlm.rendering.strategies import Plan, make_strategy
+from pixlm.rendering.strategies.cells import Cells
 from pixlm.rendering.strategies.continuous import Continuous
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
 
@@ -140,10 +143,21 @@ class TextRenderer:
         self._page_painter: Painter | None = None  # made when the first page is drawn
         self._lines: dict[tuple[str, int | None, bool], Line] = {}
         self._readers: Readers | None = None  # made when something is first read
-        self._assembled: AssembledContinuous | None = None
-        if isinstance(self._backend, HarfBuzzBackend) and isinstance(self._strategy, Continuous):
-            strips = Strips(Words(self._fonts), self._backend.line_layout, self._painter, self._cell_baseline)
-            self._assembled = AssembledContinuous(self._strategy.compat, strips, strips.picture)
+        self._assembler = self._make_assembler()
+
+    def _make_assembler(self) -> Assembler | None:
+        """What puts images together from words, where that is possible at all."""
+        if not isinstance(self._backend, HarfBuzzBackend):
+            return None
+        words = Words(self._fonts)
+        if isinstance(self._strategy, Continuous):
+            strips = Strips(words, self._backend.line_layout, self._painter, self._cell_baseline)
+            return AssembledContinuous(self._strategy.compat, strips)
+        assert isinstance(self._strategy, Cells)
+        cutter = self._strategy.cutter
+        if cutter.keeps_spaces or cutter.whole_words:
+            return None
+        return AssembledCells(self._strategy, words, self._cell_painter, self._painter, self._lay_out)
 
     # ---- what it was made with
 
@@ -275,10 +289,12 @@ class TextRenderer:
             UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
         """
         check_padding(padding)
-        if self._assembled is not None and not return_offset_mapping and not return_overflowing_patches:
-            assembled = self._assemble(text, padding, rtl, text_a_max_length)
+        if not return_offset_mapping and not return_overflowing_patches:
+            assembled = self._assemble(text, rtl, text_a_max_length)
             if assembled is not None:
-                return assembled
+                used = assembled.separators[-1] + 1
+                image = self._white(padded_length(used, padding, self._max_seq_length))
+                return assembled.drawn(image)
         rendered = self._render(
             text,
             rtl=rtl,
@@ -311,9 +327,14 @@ class TextRenderer:
             a mapping, see :class:`RenderedBatch`. With ``padding=False`` images are as long as each text.
         """
         check_padding(padding)
-        rendered: list[Rendered] = []
+        rendered: list[Rendered | Assembled] = []
         samples: list[int] = []
         for index, one in enumerate(_as_batch(inputs, is_split_into_words)):
+            if not return_offset_mapping and not return_overflowing_patches:
+                assembled = self._assemble(one, rtl, text_a_max_length)
+                if assembled is not None:
+                    rendered.append(assembled)
+                    continue
             first = self._render(
                 one,
                 rtl=rtl,
@@ -329,7 +350,7 @@ class TextRenderer:
             rendered,
             padding=padding,
             patches=self.max_seq_length,
-            blank=self._painter.finish(self._painter.blank(0)),
+            white=self._white,
             return_tensors=return_tensors,
             sample_mapping=samples if return_overflowing_patches else None,
         )
@@ -432,20 +453,27 @@ class TextRenderer:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
         return self._strategy.width(checked, self._geometry, self._lay_out)
 
-    def _assemble(self, text: Any, padding: str | bool, rtl: bool | None, max_length: int | None) -> Rendered | None:
+    def _assemble(self, text: Any, rtl: bool | None, max_length: int | None) -> Assembled | None:
         """The image put together from words, None if it has to be drawn the plain way."""
-        assert self._assembled is not None
+        assembler = self._assembler
+        if assembler is None:
+            return None
         checked = TextInput(text, keep=self._kept_controls)
         if checked.surrogates:
             return None
         geometry = self._geometry
         if checked.text is not None:
-            return self._assembled.text(checked.text, geometry, padding, rtl=rtl)
+            return assembler.text(checked.text, geometry, rtl=rtl)
         if checked.words is not None:
-            return self._assembled.words(checked.words, geometry, padding, rtl=rtl)
+            return assembler.words(checked.words, geometry, rtl=rtl)
         assert checked.pair is not None
-        max_length = _optional_int(max_length)
-        return self._assembled.pair(*checked.pair, geometry, padding, rtl=rtl, max_length=max_length)
+        return assembler.pair(*checked.pair, geometry, rtl=rtl, max_length=_optional_int(max_length))
+
+    def _white(self, patches: int) -> np.ndarray:
+        patch = self.pixels_per_patch
+        image = np.empty((patch, patches * patch, 3) if self.rgb else (patch, patches * patch), np.uint8)
+        image.fill(255)
+        return image
 
     def _render(
         self,

@@ -4,10 +4,34 @@ What comes out is, byte for byte, what the plain way (`strategies`, `drawing`) d
 from the words alone, and what is kept for a word does not depend on which texts were seen before:
 
 * `words`: what a word tells about the line it stands in: script, direction, font; and whether it can be drawn apart;
+* `flow`: lines that run one way;
 * `strips`: the strategy ``continuous``: words as strips of pixel columns;
-* `patches`: strategies of cells: words as rows of numbers in a table of patches;
-* `store`: the caches in files.
+* `mixed`: the same for lines of several scripts or fonts;
+* `continuous`: texts, pairs and lists of that strategy;
+* `cells`: strategies of cells: words as rows of numbers in a table of patches.
 
 Everything else goes the plain way: texts that do not fit, offset mappings, windows, lines of several fonts or
 directions, characters without a font.
 """
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.rendered import Assembled
+
+__all__ = ["Assembled", "Assembler"]
+
+
+class Assembler(Protocol):
+    """Puts the images of a strategy together. The methods are those of `strategies.plan.Strategy`; they return None
+    where the plain way has to be gone."""
+
+    def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None: ...
+
+    def words(self, words: list[str], geometry: Geometry, *, rtl: bool | None) -> Assembled | None: ...
+
+    def pair(
+        self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None
+    ) -> Assembled | None: ...

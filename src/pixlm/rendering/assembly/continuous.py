@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from pixlm.rendering.assembly.pieces import Picture
 from pixlm.rendering.assembly.strips import Strips
-from pixlm.rendering.geometry import Geometry, padded_length
-from pixlm.rendering.rendered import Rendered
+from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.rendered import Assembled
 from pixlm.rendering.strategies.fitting import looks_rtl
+
+#: Pieces, and the pixel of the left end of their line.
+Placed = tuple[list[tuple[bytes, int]], int]
 
 _MARGIN_OF_SECOND = 2  # pixels left of the second text of a pair
 
@@ -19,22 +21,21 @@ class AssembledContinuous:
     """What `strategies.continuous.Continuous` plans, drawn. Every method returns None where the plain way has to be
     gone: texts that do not fit, above all."""
 
-    def __init__(self, compat: str | None, strips: Strips, picture: Callable[[str, int | None], Picture | None]) -> None:
+    def __init__(self, compat: str | None, strips: Strips) -> None:
         self._compat = compat
         self._margin = 0 if compat == "pixel-m4" else 2
         self._strips = strips
-        self._picture = picture
 
-    def text(self, text: str, geometry: Geometry, padding: str | bool, *, rtl: bool | None) -> Rendered | None:
+    def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         line = self._strips.line(text, None if rtl is None or self._compat else int(rtl))
         if line is None or line.width > geometry.last - self._margin:
             return None
         end = geometry.next_patch(2 + line.width + 2)
-        return self._rendered([(line.pieces, self._margin)], [end], geometry, padding)
+        return self._assembled([(line.pieces, self._margin)], [end], geometry)
 
     def pair(
-        self, first: str, second: str, geometry: Geometry, padding: str | bool, *, rtl: bool | None, max_length: int | None
-    ) -> Rendered | None:
+        self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None
+    ) -> Assembled | None:
         if rtl is None:
             rtl = looks_rtl(first) and looks_rtl(second)
         level = 1 if rtl else None
@@ -50,9 +51,9 @@ class AssembledContinuous:
             return None
         end = geometry.next_patch(start + line_b.width + 2)
         lines = [(line_a.pieces, self._margin), (line_b.pieces, start)]
-        return self._rendered(lines, [separator, end], geometry, padding)
+        return self._assembled(lines, [separator, end], geometry)
 
-    def words(self, words: list[str], geometry: Geometry, padding: str | bool, *, rtl: bool | None) -> Rendered | None:
+    def words(self, words: list[str], geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         level = None if rtl is None or self._compat else int(rtl)
         patch, last = geometry.patch, geometry.last
         starts = [0]
@@ -61,7 +62,7 @@ class AssembledContinuous:
         inked = 0
         for index, word in enumerate(words, 1):
             is_last = index == len(words)
-            picture = self._picture(word if is_last else word + " ", level)
+            picture = self._strips.picture(word if is_last else word + " ", level)
             if picture is None:
                 return None
             begin = offset + picture.first
@@ -76,24 +77,20 @@ class AssembledContinuous:
             starts.append(offset // patch)
         if not words or (self._compat == "pixel-m4" and "" in words):
             return None
-        return self._rendered([(pieces, 0)], [offset], geometry, padding, starts)
+        return self._assembled([(pieces, 0)], [offset], geometry, starts)
 
-    def _rendered(
-        self,
-        lines: list[tuple[list[tuple[bytes, int]], int]],
-        separators: list[int],
-        geometry: Geometry,
-        padding: str | bool,
-        word_starts: list[int] | None = None,
-    ) -> Rendered:
-        """``lines``: columns and the pixel of the first of them; ``separators``: their pixels."""
+    def _assembled(
+        self, lines: list[Placed], separators: list[int], geometry: Geometry, word_starts: list[int] | None = None
+    ) -> Assembled:
+        """``separators``: their pixels."""
         patch = geometry.patch
+        places = [separator // patch for separator in separators]
+        return Assembled(places, word_starts, partial(self._draw, lines, separators, patch))
+
+    def _draw(self, lines: list[Placed], separators: list[int], patch: int, image: np.ndarray) -> None:
         end = separators[-1]
-        width = padded_length(end // patch + 1, padding, geometry.patches) * patch
-        image = self._strips.white(width)
         for pieces, left in lines:
             for data, x in pieces:
                 self._strips.put(image, data, left + x, end)
         for separator in separators:
             image[:, separator : separator + patch] = 0
-        return Rendered(image, end // patch, [separator // patch for separator in separators], word_starts)

@@ -145,12 +145,6 @@ class Strips:
 
     # ---- images
 
-    def white(self, width: int) -> np.ndarray:
-        """A white image: uint8 [rows, width(, 3)]."""
-        image = np.empty((self._painter.rows, width, *(3,) * self._painter.rgb), np.uint8)
-        image.fill(255)
-        return image
-
     def put(self, image: np.ndarray, data: bytes, left: int, end: int) -> None:
         """Put columns onto an image, the first at pixel ``left``; what is not between 0 and ``end`` is left out."""
         columns = np.frombuffer(data, np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)

@@ -6,36 +6,32 @@ and one font. The words can then be shaped one by one if the font's rules do not
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
 from pixlm.rendering.itemize import NO_FONT, FontSet, Item, font_runs
-from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
+from pixlm.rendering.unicode.bidi import first_strong_level
 from pixlm.rendering.unicode.emoji import emoji_runs
-from pixlm.rendering.unicode.properties import BIDI_CLASS, GENERAL_CATEGORY, SCRIPT, is_default_ignorable
+from pixlm.rendering.unicode.properties import GENERAL_CATEGORY, SCRIPT, is_default_ignorable
 from pixlm.rendering.unicode.scripts import COMMON, NO_SCRIPT
-
-#: Bidi classes (see `unicode.bidi`) of words that run from left to right, of words that run from right to left but for
-#: numbers, and the letter that stands for what is around these: numbers after Arabic letters go by other rules (UAX #9,
-#: W2 to W7).
-_LEFT_TO_RIGHT = re.compile("[^RanxXoOPlrfpbBs]*")
-_RIGHT_TO_LEFT = {"R": re.compile("[^LaxXoOPlrfpbBs]*"), "a": re.compile("[^LRxXoOPlrfpbBs]*")}
-_ARABIC_LETTER = {"Arab": "\u0627", "Syrc": "\u0710", "Thaa": "\u0780"}
-_HEBREW_LETTER = "\u05d0"
 
 _MOST_TRAITS = 200_000
 
 
 class Setting(NamedTuple):
-    """What the words of a line have in common. ``font``: index in the font set; ``level``: 0 or 1."""
+    """What the words of a line have in common. ``flow``: see `flow`; ``font``: index in the font set."""
 
     script: str
-    level: int
+    flow: str
     font: int
+
+    @property
+    def level(self) -> int:
+        return int(self.flow != "L")
 
 
 class _Trait(NamedTuple):
@@ -75,9 +71,16 @@ class Words:
                 break
         if font is None:
             return None
-        if base == 1 and (not words[0] or BIDI_CLASS[words[0][0]] not in "Ra"):
-            return None
-        return Setting(script or COMMON, base or 0, font)
+        flow = flow_of(words[0], base or 0)
+        return None if flow is None else Setting(script or COMMON, flow, font)
+
+    def base_level(self, words: Sequence[str]) -> int:
+        """The level of a line by its first strong character."""
+        for word in words:
+            level = (self._traits.get(word) or self._trait(word)).level
+            if level is not None:
+                return level
+        return 0
 
     def _trait(self, word: str) -> _Trait:
         if len(self._traits) >= _MOST_TRAITS:
@@ -93,10 +96,8 @@ class Words:
         """Whether a word looks the same in every line of a setting."""
         if not word:
             return True
-        types = "".join(map(BIDI_CLASS.__getitem__, word))
-        one_way = _RIGHT_TO_LEFT[BIDI_CLASS[_letter(setting)]] if setting.level else _LEFT_TO_RIGHT
         return (
-            one_way.fullmatch(types) is not None
+            runs_one_way(word, setting.flow)
             and {SCRIPT[char] for char in word} <= NO_SCRIPT | {setting.script}
             and not self._fonts.places(word, False) - {NO_FONT, setting.font}
             and _is_self_contained(word)
@@ -105,10 +106,7 @@ class Words:
 
     def items(self, text: str, setting: Setting) -> Iterator[Item]:
         """The items of a word that stands alone, with a space after it."""
-        levels = np.zeros(len(text), np.uint8)
-        if setting.level:
-            letter = _letter(setting)
-            levels = embedding_levels(f"{letter} {text}{letter}", 1)[0][2:-1]
+        levels = levels_inside(text, setting.flow)
         borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
         for start, end in pairwise(borders):
             yield Item(start, end, int(levels[start]), setting.script, self._fonts.fonts[setting.font])
@@ -121,8 +119,7 @@ class Words:
             runs: start, end and script of the stretches of one script.
         """
         choose = self._fonts.choose
-        types = "".join(map(BIDI_CLASS.__getitem__, word))
-        if not word or not _LEFT_TO_RIGHT.fullmatch(types) or not _is_self_contained(word):
+        if not word or not runs_one_way(word, "L") or not _is_self_contained(word):
             return None
         if NO_FONT in (choose(word[0], False), choose(word[-1], False)) or len(self._fonts.fonts) in self._fonts.places(
             word, False
@@ -147,7 +144,3 @@ def _is_self_contained(word: str) -> bool:
     if GENERAL_CATEGORY[word[0]][0] == "M" or any(is_default_ignorable(char) or char == "\t" for char in word):
         return False
     return emoji_runs(word) == [(0, len(word), False)]
-
-
-def _letter(setting: Setting) -> str:
-    return _ARABIC_LETTER.get(setting.script, _HEBREW_LETTER)

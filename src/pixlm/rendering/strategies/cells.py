@@ -299,6 +299,12 @@ class Cells:
                 self._cells[key] = cell
         return cell
 
+    def cells_of_word(self, word: str, levels: np.ndarray | None, layout: Layout, patch: int) -> list[Cell]:
+        """The cells of one word from left to right. ``levels``: bidi levels of its characters, None if all are even."""
+        source = Source(word, [(0, len(word))], levels)
+        pieces = list(self.pieces(source, layout, Geometry(patch, sys.maxsize)))
+        return [piece.cell for piece in self._order(pieces, source)]
+
     # ---- placing
 
     def _plan(self, source: Source, room: int, geometry: Geometry, layout: Layout, begin: int = 0) -> CellPlan:

@@ -1,0 +1,220 @@
+"""Strategies of cells put together: a word is a row of numbers in a table of patches.
+
+Cells are drawn alone, so a word's patches depend on nothing but the direction of its line. Ink that reaches beyond a
+word's first or last patch is kept apart and laid over the neighbours, if these are white there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+
+from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
+from pixlm.rendering.assembly.words import Words
+from pixlm.rendering.backends import Painter
+from pixlm.rendering.cell_drawing import CellPainter
+from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.rendered import Assembled
+from pixlm.rendering.strategies.cells import Cells
+from pixlm.rendering.strategies.fitting import looks_rtl
+from pixlm.rendering.strategies.plan import Layout, PlacedCell
+from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
+
+_ID = np.dtype(np.int32)
+_BLACK = _ID.type(0).tobytes()  # the first patch of a table
+_LONGEST_WORD = 256
+_MOST_PATCHES = 200_000
+_MARGIN = 2  # patches around a word that is drawn
+
+
+class PatchTable:
+    """Patches by number: number 0 is black. ``rows``: an array [numbers, P] of patch rows."""
+
+    def __init__(self, patch: int, channels: int) -> None:
+        self._row = np.dtype((np.void, patch * channels))
+        self._patch = patch
+        self.count = 1
+        self.rows = np.zeros((1024, patch), self._row)
+
+    def add(self, columns: np.ndarray) -> bytes:
+        """Numbers of new patches, as int32. ``columns``: uint8 [n * P, P(, 3)]."""
+        patch = self._patch
+        count = len(columns) // patch
+        while self.count + count > len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+        by_row = columns.reshape(count, patch, patch, -1).swapaxes(1, 2)
+        self.rows[self.count : self.count + count] = np.ascontiguousarray(by_row).reshape(count, -1).view(self._row)
+        numbers = np.arange(self.count, self.count + count, dtype=_ID)
+        self.count += count
+        return numbers.tobytes()
+
+    def is_white(self, number: int, columns: int) -> bool:
+        """Whether the first (or, if negative, the last) ``columns`` of a patch are white."""
+        pixels = self.rows[number].view(np.uint8).reshape(self._patch, self._patch, -1)
+        return int((pixels[:, :columns] if columns > 0 else pixels[:, columns:]).min()) == 255
+
+    def put(self, image: np.ndarray, numbers: bytes) -> None:
+        """Draw patches on an image from its left end on."""
+        index = np.frombuffer(numbers, _ID)
+        rows = image.reshape(len(image), -1).view(self._row)
+        rows[:, : len(index)] = self.rows.take(index, axis=0).T
+
+
+class _Spill(NamedTuple):
+    """Ink beyond a word's patches, uint8 [P, columns(, 3)], left and right of them."""
+
+    left: np.ndarray
+    right: np.ndarray
+
+
+class _Book(dict[str, bytes | None]):
+    """Word -> numbers of its patches from left to right, as int32; None if it has to go the plain way."""
+
+    def __init__(self, make: Callable[[str], bytes | None]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> bytes | None:
+        numbers = self[word] = self._make(word)
+        return numbers
+
+
+class _Row(NamedTuple):
+    """Words from left to right, the numbers of their patches, where each starts, and the end."""
+
+    words: Sequence[str]
+    flow: str
+    numbers: bytes
+    starts: list[int]
+
+
+class AssembledCells:
+    """What `strategies.cells.Cells` and `UpstreamBigrams` plan, drawn. Every method returns None where the plain way
+    has to be gone: texts that do not fit or run both ways, characters that no font has."""
+
+    def __init__(self, strategy: Cells, words: Words, cells: CellPainter, painter: Painter, layout: Layout) -> None:
+        self._strategy = strategy
+        self._mirrors = isinstance(strategy, UpstreamBigrams)
+        self._words = words
+        self._cells = cells
+        self._painter = painter
+        self._layout = layout
+        self._start()
+
+    def _start(self) -> None:
+        """Empty caches. Images that are still to be drawn keep their table."""
+        self._table = PatchTable(self._painter.rows, 3 if self._painter.rgb else 1)
+        self._books: dict[str, _Book] = {}
+        self._spills: dict[tuple[str, str], _Spill] = {}
+
+    def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
+        row = self._row(text.split(), text, rtl)
+        return None if row is None else self._assembled([row], geometry, row.starts)
+
+    def words(self, words: list[str], geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
+        row = self._row(words, " ".join(words), rtl, is_list=True)
+        return None if row is None else self._assembled([row], geometry, row.starts)
+
+    def pair(
+        self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None
+    ) -> Assembled | None:
+        if self._mirrors:
+            rtl = bool(rtl or (looks_rtl(first) and looks_rtl(second)))
+        row_a = self._row(first.split(), first, rtl)
+        row_b = self._row(second.split(), second, rtl)
+        limit = geometry.patches - 3
+        limit = limit if max_length is None else min(limit, max_length)
+        if row_a is None or row_b is None or row_a.starts[-1] > limit:
+            return None
+        return self._assembled([row_a, row_b], geometry, None)
+
+    def _row(self, words: list[str], text: str, rtl: bool | None, *, is_list: bool = False) -> _Row | None:
+        if not words or not words[0]:
+            return None
+        if self._table.count > _MOST_PATCHES:
+            self._start()
+        if self._mirrors:
+            flow: str | None = "R" if rtl or (rtl is None and looks_rtl(text)) else "L"
+        else:
+            flow = flow_of(words[0], self._words.base_level(words) if rtl is None else int(rtl))
+        if flow is None:
+            return None
+        book = self._books.get(flow)
+        if book is None:
+            book = self._books[flow] = _Book(partial(self._numbers, flow=flow))
+        if flow != "L" and not is_list:
+            words = words[::-1]
+        numbers = list(map(book.__getitem__, words))
+        try:
+            row = b"".join(numbers)  # type: ignore[arg-type]
+        except TypeError:  # None among them
+            return None
+        if not row:
+            return None
+        starts = [size >> 2 for size in accumulate(map(len, numbers), initial=0)]  # type: ignore[arg-type]
+        return _Row(words, flow, row, starts)
+
+    def _assembled(self, rows: list[_Row], geometry: Geometry, word_starts: list[int] | None) -> Assembled | None:
+        separators = [last - 1 for last in accumulate(row.starts[-1] + 1 for row in rows)]
+        if separators[-1] > geometry.patches - 1:
+            return None
+        numbers = b"".join([part for row in rows for part in (row.numbers, _BLACK)])
+        spilt = self._spilt(rows, numbers) if self._spills else []
+        return None if spilt is None else Assembled(separators, word_starts, partial(_draw, self._table, numbers, spilt))
+
+    def _spilt(self, rows: list[_Row], numbers: bytes) -> list[tuple[np.ndarray, int]] | None:
+        """The ink beyond words' patches, with the pixel where it begins; None if it reaches onto other ink."""
+        patch = self._painter.rows
+        index = np.frombuffer(numbers, _ID)
+        found: list[tuple[np.ndarray, int]] = []
+        begin = 0
+        for row in rows:
+            for word, start, end in zip(row.words, row.starts, row.starts[1:], strict=False):
+                spill = self._spills.get((word, row.flow))
+                if spill is None:
+                    continue
+                for ink, at in ((spill.left, begin + start - 1), (spill.right, begin + end)):
+                    width = ink.shape[1]
+                    if not width or at < 0 or not index[at]:
+                        continue  # beyond the image, or under a separator
+                    if width > patch or not self._table.is_white(index[at], width if ink is spill.right else -width):
+                        return None
+                    found.append((ink, at * patch + (0 if ink is spill.right else patch - width)))
+            begin += row.starts[-1] + 1
+        return found
+
+    def _numbers(self, word: str, flow: str) -> bytes | None:
+        """The patches of a word that is met for the first time."""
+        if not 0 < len(word) <= _LONGEST_WORD or not (self._mirrors or runs_one_way(word, flow)):
+            return None
+        patch = self._painter.rows
+        levels = None if flow == "L" else levels_inside(word, flow)
+        cells = self._strategy.cells_of_word(word, levels, self._layout, patch)
+        if any(cell.missing for cell in cells):
+            return None
+        placed = []
+        end = _MARGIN
+        for cell in cells:
+            placed.append(PlacedCell(cell, end, cell.patches, 0, 0, 0))
+            end += cell.patches
+        canvas = self._painter.blank((end + _MARGIN) * patch)
+        self._cells.draw(canvas, placed, patch)
+        if not self._painter.rgb:
+            canvas = 255 - canvas
+        first, last = _MARGIN * patch, end * patch
+        inked = np.flatnonzero((canvas != 255).reshape(len(canvas), -1).any(axis=1))
+        if len(inked) and (inked[0] < first or inked[-1] >= last):
+            left = canvas[min(int(inked[0]), first) : first].swapaxes(0, 1)
+            right = canvas[last : max(int(inked[-1]) + 1, last)].swapaxes(0, 1)
+            self._spills[word, flow] = _Spill(left, right)
+        return self._table.add(canvas[first:last])
+
+
+def _draw(table: PatchTable, numbers: bytes, spilt: list[tuple[np.ndarray, int]], image: np.ndarray) -> None:
+    table.put(image, numbers)
+    for ink, x in spilt:
+        image[:, x : x + ink.shape[1]] = ink

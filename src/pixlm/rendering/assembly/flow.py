@@ -1,0 +1,46 @@
+"""Lines that run one way, numbers apart: which words may stand in them, and the directions inside these.
+
+The flow of a line is the bidi class of its letters: "L" left to right, "R" right to left, "a" right to left with Arabic
+letters, among which numbers go by other rules (UAX #9, W2 to W7). All words of such a line have the paragraph's level,
+but for numbers from right to left, which never reach beyond a word; so the words stand in the line's order or its
+reverse, and each looks the same in all lines of a flow.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from pixlm.rendering.unicode.bidi import embedding_levels
+from pixlm.rendering.unicode.properties import BIDI_CLASS
+
+#: Classes of the characters that may stand in a flow (letters as in `unicode.bidi`).
+_ALLOWED = {
+    "L": re.compile("[^RanxXoOPlrfpbBs]*"),
+    "R": re.compile("[^LaxXoOPlrfpbBs]*"),
+    "a": re.compile("[^LRxXoOPlrfpbBs]*"),
+}
+_LETTER = {"R": "\u05d0", "a": "\u0627"}
+
+
+def flow_of(first_word: str, level: int) -> str | None:
+    """The flow of a line of a level, by its first word; None if that does not tell: from right to left a number at the
+    beginning has no letter before it."""
+    if not level:
+        return "L"
+    kind = BIDI_CLASS[first_word[0]] if first_word else ""
+    return kind if kind in _LETTER else None
+
+
+def runs_one_way(word: str, flow: str) -> bool:
+    """Whether a word may stand in a flow."""
+    return _ALLOWED[flow].fullmatch("".join(map(BIDI_CLASS.__getitem__, word))) is not None
+
+
+def levels_inside(text: str, flow: str) -> np.ndarray:
+    """Bidi levels of a word, with or without spaces after it, inside a flow: uint8 [len(text)]."""
+    if flow == "L":
+        return np.zeros(len(text), np.uint8)
+    letter = _LETTER[flow]
+    return embedding_levels(f"{letter} {text} {letter}", 1)[0][2:-2]
