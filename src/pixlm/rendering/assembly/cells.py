@@ -110,6 +110,7 @@ class AssembledCells:
         self._table = PatchTable(self._painter.rows, 3 if self._painter.rgb else 1)
         self._books: dict[str, _Book] = {}
         self._spills: dict[tuple[str, str], _Spill] = {}
+        self._joints: dict[tuple[str, str, str], np.ndarray | None] = {}
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(text.split(), text, rtl)
@@ -163,55 +164,89 @@ class AssembledCells:
         if separators[-1] > geometry.patches - 1:
             return None
         numbers = b"".join([part for row in rows for part in (row.numbers, _BLACK)])
-        spilt = self._spilt(rows, numbers) if self._spills else []
+        spilt: list[tuple[np.ndarray, int]] | None = []
+        if self._spills:
+            index = np.frombuffer(numbers, _ID).copy()
+            spilt = self._spilt(rows, index)
+            numbers = index.tobytes()
         return None if spilt is None else Assembled(separators, word_starts, partial(_draw, self._table, numbers, spilt))
 
-    def _spilt(self, rows: list[_Row], numbers: bytes) -> list[tuple[np.ndarray, int]] | None:
-        """The ink beyond words' patches, with the pixel where it begins; None if it reaches onto other ink."""
+    def _spilt(self, rows: list[_Row], index: np.ndarray) -> list[tuple[np.ndarray, int]] | None:
+        """The ink beyond words' patches, with the pixel where it begins.
+
+        Where it meets ink of the neighbour, the number of the neighbour's patch in ``index`` is replaced by that of one
+        on which both were drawn. None if a patch meets ink from both sides.
+        """
         patch = self._painter.rows
-        index = np.frombuffer(numbers, _ID)
         found: list[tuple[np.ndarray, int]] = []
+        touched: set[int] = set()
         begin = 0
         for row in rows:
-            for word, start, end in zip(row.words, row.starts, row.starts[1:], strict=False):
+            for place, word in enumerate(row.words):
                 spill = self._spills.get((word, row.flow))
                 if spill is None:
                     continue
-                for ink, at in ((spill.left, begin + start - 1), (spill.right, begin + end)):
+                for ink, side in ((spill.left, -1), (spill.right, 1)):
+                    at = begin + (row.starts[place] - 1 if side < 0 else row.starts[place + 1])
                     width = ink.shape[1]
                     if not width or at < 0 or not index[at]:
                         continue  # beyond the image, or under a separator
-                    if width > patch or not self._table.is_white(index[at], width if ink is spill.right else -width):
+                    if at in touched or width > patch:
                         return None
-                    found.append((ink, at * patch + (0 if ink is spill.right else patch - width)))
+                    touched.add(at)
+                    if self._table.is_white(index[at], side * width):
+                        found.append((ink, at * patch + (0 if side > 0 else patch - width)))
+                        continue
+                    first = place + min(side, 0)
+                    joint = self._joint(row.words[first], row.words[first + 1], row.flow)
+                    if joint is None:
+                        return None
+                    index[at] = joint[at - begin - row.starts[first]]
             begin += row.starts[-1] + 1
         return found
+
+    def _joint(self, first: str, second: str, flow: str) -> np.ndarray | None:
+        """The numbers of the patches of two neighbours that reach onto each other."""
+        key = first, second, flow
+        if key not in self._joints:
+            drawn = self._drawn([first, second], flow)
+            self._joints[key] = None if drawn is None else np.frombuffer(self._table.add(drawn[0]), _ID)
+        return self._joints[key]
 
     def _numbers(self, word: str, flow: str) -> bytes | None:
         """The patches of a word that is met for the first time."""
         if not 0 < len(word) <= _LONGEST_WORD or not (self._mirrors or runs_one_way(word, flow)):
             return None
-        patch = self._painter.rows
-        levels = None if flow == "L" else levels_inside(word, flow)
-        cells = self._strategy.cells_of_word(word, levels, self._layout, patch)
-        if any(cell.missing for cell in cells):
+        drawn = self._drawn([word], flow)
+        if drawn is None:
             return None
+        columns, spill = drawn
+        if spill.left.shape[1] or spill.right.shape[1]:
+            self._spills[word, flow] = spill
+        return self._table.add(columns)
+
+    def _drawn(self, words: list[str], flow: str) -> tuple[np.ndarray, _Spill] | None:
+        """Words side by side, uint8 [columns, P(, 3)], white 255, and what is beyond; None if a font is missing."""
+        patch = self._painter.rows
         placed = []
         end = _MARGIN
-        for cell in cells:
-            placed.append(PlacedCell(cell, end, cell.patches, 0, 0, 0))
-            end += cell.patches
+        for word in words:
+            levels = None if flow == "L" else levels_inside(word, flow)
+            for cell in self._strategy.cells_of_word(word, levels, self._layout, patch):
+                if cell.missing:
+                    return None
+                placed.append(PlacedCell(cell, end, cell.patches, 0, 0, 0))
+                end += cell.patches
         canvas = self._painter.blank((end + _MARGIN) * patch)
         self._cells.draw(canvas, placed, patch)
         if not self._painter.rgb:
             canvas = 255 - canvas
         first, last = _MARGIN * patch, end * patch
         inked = np.flatnonzero((canvas != 255).reshape(len(canvas), -1).any(axis=1))
-        if len(inked) and (inked[0] < first or inked[-1] >= last):
-            left = canvas[min(int(inked[0]), first) : first].swapaxes(0, 1)
-            right = canvas[last : max(int(inked[-1]) + 1, last)].swapaxes(0, 1)
-            self._spills[word, flow] = _Spill(left, right)
-        return self._table.add(canvas[first:last])
+        low, high = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (first, last)
+        left = canvas[min(low, first) : first].swapaxes(0, 1)
+        right = canvas[last : max(high, last)].swapaxes(0, 1)
+        return canvas[first:last], _Spill(left, right)
 
 
 def _draw(table: PatchTable, numbers: bytes, spilt: list[tuple[np.ndarray, int]], image: np.ndarray) -> None:
