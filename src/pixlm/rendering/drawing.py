@@ -10,6 +10,8 @@ where runs overlap.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, Bitmap, Font
@@ -17,7 +19,16 @@ from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import run_positions
 from pixlm.rendering.missing import MissingBox
 
-_Points = tuple[np.ndarray, np.ndarray]  # places on a canvas of the painter's height, and coverage there
+class Points(NamedTuple):
+    """Ink: places on a canvas of the painter's height, and coverage there; columns from ``first`` to ``end - 1``."""
+
+    places: np.ndarray
+    values: np.ndarray
+    first: int
+    end: int
+
+
+_Ink = tuple[np.ndarray, np.ndarray]  # places and coverage
 
 
 class Painter:
@@ -27,7 +38,7 @@ class Painter:
         self.rows = rows
         self.rgb = rgb
         self._missing_box = missing_box
-        self._points: dict[tuple[Font, int, int], _Points] = {}
+        self._points: dict[tuple[Font, int, int], Points] = {}
 
     def blank(self, columns: int) -> np.ndarray:
         """An empty canvas: uint8 [columns, rows] of coverage (grey), [columns, rows, 3] white (colour)."""
@@ -44,7 +55,7 @@ class Painter:
     def draw(self, canvas: np.ndarray, line: ShapedLine, left: int, baseline: int) -> None:
         """Draw a line with its left end at pixel ``left`` and its baseline at ``baseline`` units below the top."""
         end = len(canvas)
-        pending: list[_Points] = []
+        pending: list[_Ink] = []
         for run, x in run_positions(line.runs):
             x += left
             if x > end + run.width or x + run.width < -run.width:
@@ -65,7 +76,7 @@ class Painter:
             if glyph not in (EMPTY_GLYPH, UNKNOWN_GLYPH)
         )
 
-    def _run_points(self, run: ShapedRun, left: int, baseline: int, end: int) -> _Points | None:
+    def _run_points(self, run: ShapedRun, left: int, baseline: int, end: int) -> _Ink | None:
         """Where a run puts ink: flat canvas places (with repetitions) and coverage."""
         origin_x, origin_y = left * UNITS + UNITS // 2, baseline - run.rise + UNITS // 2
         places, values, shifts, lengths = [], [], [], []
@@ -77,9 +88,7 @@ class Painter:
             if glyph == UNKNOWN_GLYPH:
                 points = self._box_points(run, index, baseline - run.rise)
             else:
-                row = (origin_y + run.y[index]) >> 10
-                found = self._points.get((font, glyph, row))
-                points = self._glyph_points(font, glyph, row) if found is None else found
+                points = self.glyph(font, glyph, (origin_y + run.y[index]) >> 10)
             if len(points[0]) and column < end + rows:
                 places.append(points[0])
                 values.append(points[1])
@@ -92,34 +101,48 @@ class Painter:
         inside = (flat >= 0) & (flat < end * rows)
         return (flat, value) if inside.all() else (flat[inside], value[inside])
 
-    def _glyph_points(self, font: Font, glyph: int, row: int) -> _Points:
-        points = self._points[font, glyph, row] = self._clip(font.bitmap(glyph), row)
+    def glyph(self, font: Font, glyph: int, row: int) -> Points:
+        """The ink of a glyph whose origin is in column 0 of ``row``."""
+        key = font, glyph, row
+        points = self._points.get(key)
+        if points is None:
+            points = self._points[key] = self._clip(font.bitmap(glyph), row)
         return points
 
-    def _box_points(self, run: ShapedRun, index: int, baseline: int) -> _Points:
+    def coverage(self, glyphs: list[Points], columns: list[int], width: int) -> np.ndarray:
+        """Glyphs of one run, each with its origin in a column: uint8 [width, rows]. No ink may be beyond ``width``."""
+        mask = np.zeros(width * self.rows, np.uint8)
+        if glyphs:
+            lengths = [len(points.places) for points in glyphs]
+            flat = np.concatenate([points.places for points in glyphs])
+            flat += np.repeat(np.array(columns, np.int64) * self.rows, lengths)
+            value = np.concatenate([points.values for points in glyphs])
+            mask = _added_up(mask, flat, value)
+        return mask.reshape(width, self.rows)
+
+    def _box_points(self, run: ShapedRun, index: int, baseline: int) -> Points:
         box = run.boxes[index]
         fraction = (baseline % UNITS) / UNITS
         return self._clip(self._missing_box.bitmap(box, run.item.font, fraction), baseline // UNITS)
 
-    def _clip(self, bitmap: Bitmap, row: int) -> _Points:
+    def _clip(self, bitmap: Bitmap, row: int) -> Points:
         """The inked pixels of a bitmap whose origin is in column 0 of ``row``, without those above or below."""
         ys, xs = np.nonzero(bitmap.alpha)
         values = bitmap.alpha[ys, xs]
         ys = ys + (row - bitmap.top)
         inside = (ys >= 0) & (ys < self.rows)
-        return ((xs[inside] + bitmap.left) * self.rows + ys[inside]).astype(np.int64), values[inside]
+        columns = xs[inside] + bitmap.left
+        first, end = (int(columns.min()), int(columns.max()) + 1) if len(columns) else (0, 0)
+        return Points((columns * self.rows + ys[inside]).astype(np.int64), values[inside], first, end)
 
-    def _flush(self, canvas: np.ndarray, pending: list[_Points]) -> None:
+    def _flush(self, canvas: np.ndarray, pending: list[_Ink]) -> None:
         """Lay the runs in ``pending`` over the canvas, in order, and empty it."""
         for flat, value in pending:
             if not len(flat):
                 continue
             low, high = int(flat.min()) // self.rows, int(flat.max()) // self.rows + 1
             flat = flat - low * self.rows
-            mask = np.zeros((high - low) * self.rows, np.uint8)
-            mask[flat] = value
-            if int(mask.sum()) != int(value.sum()):  # glyphs overlap
-                mask = np.minimum(np.bincount(flat, value, len(mask)), 255).astype(np.uint8)
+            mask = _added_up(np.zeros((high - low) * self.rows, np.uint8), flat, value)
             self._over(canvas[low:high], mask.reshape(-1, self.rows), None)
         pending.clear()
 
@@ -147,3 +170,11 @@ class Painter:
             canvas += colour
         elif not self.rgb:  # black ink is coverage in grey, and nothing to add in colour
             canvas += alpha
+
+
+def _added_up(mask: np.ndarray, flat: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """A blank mask with coverage put to places, some of which may occur more than once; limited to 255."""
+    mask[flat] = value
+    if int(mask.sum()) != int(value.sum()):  # glyphs overlap
+        mask = np.minimum(np.bincount(flat, value, len(mask)), 255).astype(np.uint8)
+    return mask

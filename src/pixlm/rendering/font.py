@@ -8,6 +8,7 @@ fine-tuning images came from): light hinting, from a copy of the font that `auto
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import struct
@@ -33,7 +34,9 @@ UNKNOWN_GLYPH = 0x0FFFFFFE
 
 _LOAD_FLAGS = freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_IGNORE_GLOBAL_ADVANCE_WIDTH | freetype.FT_LOAD_NO_BITMAP
 _BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
-_CONCAT = hb.BufferFlags.PRODUCE_UNSAFE_TO_CONCAT
+_APART_FLAGS = _BUFFER_FLAGS | hb.BufferFlags.PRODUCE_UNSAFE_TO_CONCAT
+_UNSAFE_TO_BREAK = hb.GlyphFlags.UNSAFE_TO_BREAK
+_UNSAFE_TO_CONCAT = hb.GlyphFlags.UNSAFE_TO_CONCAT
 
 #: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
 _LANGUAGE = "c"
@@ -63,6 +66,34 @@ class Shaped:
     glyphs: list[int]
     clusters: list[int]
     positions: list[tuple[int, int, int, int]]  # x_offset, y_offset, x_advance, y_advance
+
+
+@dataclass(frozen=True)
+class ShapedApart(Shaped):
+    """Shaped words among spaces."""
+
+    infos: list[hb.GlyphInfo]
+
+    def is_apart(self, first: int, last: int, start: int, end: int, rtl: bool) -> bool:
+        """Whether a word, ``text[start:end]`` with two spaces on either side, is shaped in the same way whatever stands
+        beyond the inner spaces, and without them.
+
+        Args:
+            first, last: its glyphs, ``last`` not included.
+        """
+        before, after = (end, start - 1) if rtl else (start - 1, end)  # the inner spaces
+        outward = -1 if rtl else 1
+        clusters = self.clusters
+        if first < 2 or last <= first or last + 1 >= len(clusters) or clusters[last - 1 if rtl else first] != start:
+            return False
+        around = clusters[first - 2], clusters[first - 1], clusters[last], clusters[last + 1]
+        if around != (before - outward, before, after, after + outward):
+            return False
+        infos = self.infos
+        if (infos[first - 2].flags | infos[last + 1].flags) & _UNSAFE_TO_CONCAT:
+            return False
+        edges = (last - 1, first - 1) if rtl else (first, last)
+        return not (infos[edges[0]].flags | infos[edges[1]].flags) & _UNSAFE_TO_BREAK
 
 
 _NO_BITMAP = Bitmap(0, 0, np.zeros((0, 0), np.uint8))
@@ -168,21 +199,16 @@ class Font:
         hb.shape(self.font, buffer, _HANGUL_FEATURES if script == "Hang" else None)
         return buffer
 
-    def stands_alone(self, word: str, script: str, *, rtl: bool) -> bool:
-        """Whether a word between spaces is shaped in the same way whatever stands beyond them, and without them.
-
-        HarfBuzz marks every glyph that a rule of the font looked at from elsewhere, also in vain. If none of those of
-        the word looked further than one space, nothing further away matters.
-        """
-        text = f"  {word}  "
-        infos = self._shaped(text, 0, len(text), script, rtl, _BUFFER_FLAGS | _CONCAT).glyph_infos
-        infos = infos[::-1] if rtl else infos
-        clusters = [info.cluster for info in infos]
-        if len(infos) < 5 or clusters[:3] != [0, 1, 2] or clusters[-2:] != [len(text) - 2, len(text) - 1]:
-            return False
-        if (infos[0].flags | infos[-1].flags) & hb.GlyphFlags.UNSAFE_TO_CONCAT:
-            return False
-        return not (infos[2].flags | infos[-2].flags) & hb.GlyphFlags.UNSAFE_TO_BREAK
+    def shape_apart(self, text: str, *, script: str, rtl: bool) -> ShapedApart:
+        """Shape a text of which is asked what in it hangs together."""
+        buffer = self._shaped(text, 0, len(text), script, rtl, _APART_FLAGS)
+        infos = buffer.glyph_infos
+        return ShapedApart(
+            [info.codepoint for info in infos],
+            [info.cluster for info in infos],
+            [position.position for position in buffer.glyph_positions],
+            infos,
+        )
 
     def baseline(self, tag: str, script: str) -> int:
         """The font's baseline ``tag`` in units; without a BASE table synthesised the way HarfBuzz 6 does."""
@@ -227,12 +253,14 @@ class Font:
             face.glyph.render(freetype.FT_RENDER_MODE_NORMAL)
         except freetype.FT_Exception:
             return self._damaged(glyph)
-        bitmap = face.glyph.bitmap
+        slot = face.glyph
+        bitmap = slot._FT_GlyphSlot.contents.bitmap  # the wrapper would make a list of its bytes
         rows, columns, pitch = bitmap.rows, bitmap.width, bitmap.pitch
         if not rows or not columns:
             return _NO_BITMAP
-        alpha = np.array(bitmap.buffer, np.uint8).reshape(rows, pitch)[:, :columns].copy()
-        return Bitmap(face.glyph.bitmap_left, face.glyph.bitmap_top, alpha)
+        data = ctypes.string_at(bitmap.buffer, rows * pitch)
+        alpha = np.frombuffer(data, np.uint8).reshape(rows, pitch)[:, :columns].copy()
+        return Bitmap(slot.bitmap_left, slot.bitmap_top, alpha)
 
     def _damaged(self, glyph: int) -> Bitmap:
         if not self._warned:

@@ -21,6 +21,7 @@ from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import BACKENDS, Painter, make_backend
 from pixlm.rendering.backends.harfbuzz import HarfBuzzBackend
 from pixlm.rendering.cell_drawing import CellPainter
+from pixlm.rendering.drawing import Painter as InkPainter
 from pixlm.rendering.font import UNITS, Font, as_units, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
@@ -149,8 +150,9 @@ class TextRenderer:
         """What puts images together from words, where that is possible at all."""
         if not isinstance(self._backend, HarfBuzzBackend):
             return None
-        words = Words(self._fonts)
+        words = Words(self._backend.line_layout)
         if isinstance(self._strategy, Continuous):
+            assert isinstance(self._painter, InkPainter)
             strips = Strips(words, self._backend.line_layout, self._painter, self._cell_baseline)
             return AssembledContinuous(self._strategy.compat, strips)
         assert isinstance(self._strategy, Cells)

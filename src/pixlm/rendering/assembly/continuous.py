@@ -62,7 +62,7 @@ class AssembledContinuous:
         inked = 0
         for index, word in enumerate(words, 1):
             is_last = index == len(words)
-            picture = self._strips.picture(word if is_last else word + " ", level)
+            picture = self._strips.alone(word, level, has_space=not is_last)
             if picture is None:
                 return None
             begin = offset + picture.first

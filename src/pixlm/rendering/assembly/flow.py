@@ -21,6 +21,7 @@ _ALLOWED = {
     "R": re.compile("[^LaxXoOPlrfpbBs]*"),
     "a": re.compile("[^LRxXoOPlrfpbBs]*"),
 }
+_WITHOUT_NUMBERS = frozenset("RaNWMCST")
 _LETTER = {"R": "\u05d0", "a": "\u0627"}
 
 
@@ -44,3 +45,8 @@ def levels_inside(text: str, flow: str) -> np.ndarray:
         return np.zeros(len(text), np.uint8)
     letter = _LETTER[flow]
     return embedding_levels(f"{letter} {text} {letter}", 1)[0][2:-2]
+
+
+def has_numbers(word: str) -> bool:
+    """Whether a word from right to left has stretches that run from left to right."""
+    return not _WITHOUT_NUMBERS.issuperset(map(BIDI_CLASS.__getitem__, word))

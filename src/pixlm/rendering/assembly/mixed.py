@@ -2,7 +2,7 @@
 
 The words of such a line depend on what precedes them: characters without a script take that of the text before, a
 closing bracket that of the opening one, and all runs are aligned to the baseline of the first. So a word is kept for
-each state of the line in which it was met.
+each state of the line in which it was met. Its ink, if it is one run, is that of `inks`.
 """
 
 from __future__ import annotations
@@ -10,54 +10,65 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.pieces import Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.backends import centred
-from pixlm.rendering.font import UNITS, Font
+from pixlm.rendering.font import UNITS, Font, ot_script_tag
 from pixlm.rendering.itemize import Item
 from pixlm.rendering.layout import Baseline, LineLayout, ShapedLine, baseline_of
 from pixlm.rendering.unicode.scripts import OpenPairs, continued_runs
 
-_MOST_WORDS = 50_000
-_LONGEST_WORD = 256
+_MOST_WORDS = 100_000
+_LONGEST_WORD = 1024
 
 
 @dataclass(slots=True, eq=False)
 class _Word:
-    """A word and the space after it, laid out.
+    """A word at a place in the state of a line.
 
-    ``script`` and ``opened``: of the line after it; ``first``: its first item; ``places``: of its first and last font;
-    ``joins``: its first run goes on from the word before; ``space``: width of the space; ``top`` and ``bottom``:
-    furthest from the line's baseline, in units; ``pictures``: by the baseline's place on the canvas.
+    ``line``: laid out, if it has several runs; else ``setting`` and how far the run's baseline is above the line's,
+    ``rise``. ``script``, ``opened`` and ``baseline``: the state of the line after it; ``first``: its first item;
+    ``places``: of its first and last font; ``joins``: its first run goes on from the word before; ``space``: width of
+    the space after it; ``top`` and ``bottom``: furthest from the line's baseline, in units; ``pictures``: by the place
+    of the line's baseline on the canvas.
     """
 
-    line: ShapedLine
-    baseline: Baseline
+    line: ShapedLine | None
+    setting: Setting
+    rise: int
     script: str
     opened: OpenPairs
+    baseline: Baseline
     first: Item
     places: tuple[int, int]
     joins: bool
     space: int
     top: int
     bottom: int
-    pictures: dict[int, Picture] = field(default_factory=dict)
+    pictures: dict[int, Picture | None] = field(default_factory=dict)
 
 
 class MixedLines:
-    """Lines on canvases of ``rows`` pixels. ``ink``: draws a line with its baseline a number of units below the top."""
+    """Lines on canvases of ``rows`` pixels. ``draw``: a line drawn alone with its baseline so many units below the top."""
 
     def __init__(
-        self, words: Words, layout: LineLayout, rows: int, ink: Callable[[ShapedLine, int], Picture]
+        self,
+        words: Words,
+        layout: LineLayout,
+        rows: int,
+        inks: Inks,
+        draw: Callable[[ShapedLine, int], Picture],
     ) -> None:
         self._words = words
         self._layout = layout
         self._rows = rows
-        self._ink = ink
+        self._inks = inks
+        self._draw = draw
         self._known: dict[tuple[str, str, OpenPairs, Baseline | None], _Word | None] = {}
         self._spaces: dict[tuple[Font, str], int] = {}
 
-    def line(self, words: Sequence[str], setting: Setting) -> Pieces | None:
+    def line(self, texts: Sequence[str], setting: Setting) -> Pieces | None:
         """A line of at least one word, None if it has to go the plain way.
 
         Args:
@@ -69,30 +80,33 @@ class MixedLines:
         script = setting.script
         opened: OpenPairs = ()
         baseline: Baseline | None = None
-        line: list[_Word] = []
-        for text in words:
+        words: list[_Word] = []
+        for text in texts:
             key = text, script, opened, baseline
             word = known[key] if key in known else self._word(key)
-            if word is None or (line and self._takes_space(word, line[-1])):
+            if word is None or (words and self._takes_space(word, words[-1])):
                 return None
             script, opened, baseline = word.script, word.opened, word.baseline
-            line.append(word)
-        top = max([word.top for word in line])
-        bottom = max([word.bottom for word in line])
+            words.append(word)
+        top = max([word.top for word in words])
+        bottom = max([word.bottom for word in words])
         place = centred(-(-(top + bottom) // UNITS), top, self._rows)
+        pictures = [word.pictures.get(place) for word in words]
+        if None in pictures:
+            self._add_pictures(texts, words, place)
+            pictures = [word.pictures[place] for word in words]
         pieces: list[tuple[bytes, int]] = []
         x = inked = 0
-        for word in line:
-            picture = word.pictures.get(place)
+        for word, picture in zip(words, pictures, strict=True):
             if picture is None:
-                picture = word.pictures[place] = self._ink(word.line, place)
+                return None
             if picture.data:
                 if x + picture.first < inked:
                     return None  # it reaches onto the word before
                 pieces.append((picture.data, x + picture.first))
                 inked = x + picture.last
-            x += picture.width
-        return Pieces(pieces, x - line[-1].space)
+            x += picture.width + word.space
+        return Pieces(pieces, x - words[-1].space)
 
     def _takes_space(self, word: _Word, before: _Word) -> bool:
         """Whether the space between two words is one of the second's font, and differs from the one that it was taken
@@ -112,10 +126,10 @@ class MixedLines:
     def _word(self, key: tuple[str, str, OpenPairs, Baseline | None]) -> _Word | None:
         if len(self._known) >= _MOST_WORDS:
             self._known.clear()
-        self._known[key] = word = self._laid_out(*key)
+        self._known[key] = word = self._in_state(*key)
         return word
 
-    def _laid_out(self, text: str, script: str, opened: OpenPairs, baseline: Baseline | None) -> _Word | None:
+    def _in_state(self, text: str, script: str, opened: OpenPairs, baseline: Baseline | None) -> _Word | None:
         if not 0 < len(text) <= _LONGEST_WORD:
             return None
         runs, new_script, now_open = continued_runs(text, script, opened)
@@ -124,18 +138,40 @@ class MixedLines:
         if found is None:
             return None
         items = [item for item, _ in found]
-        line = self._layout.layout(text + " ", level=0, items=items, baseline=baseline)
-        if line.missing:
-            return None
+        first = items[0]
+        baseline = baseline or baseline_of(first)
+        line = None
+        if len(items) > 1:
+            line = self._layout.layout(text, level=0, items=items, baseline=baseline)
+            if line.missing:
+                return None
+        rises = [baseline[1] - item.font.baseline(baseline[0], ot_script_tag(item.script)) for item in items]
         return _Word(
             line=line,
-            baseline=baseline or baseline_of(items[0]),
+            setting=Setting(first.script, "L", found[0][1]),
+            rise=rises[0],
             script=new_script,
             opened=now_open,
-            first=items[0],
+            baseline=baseline,
+            first=first,
             places=(found[0][1], found[-1][1]),
             joins=runs[0][2] == script,
-            space=line.runs[-1].advances[-1],
-            top=max(run.ascent + run.rise for run in line.runs),
-            bottom=max(run.descent - run.rise for run in line.runs),
+            space=self._space(items[-1]),
+            top=max(item.font.ascent + rise for item, rise in zip(items, rises, strict=True)),
+            bottom=max(item.font.descent - rise for item, rise in zip(items, rises, strict=True)),
         )
+
+    def _add_pictures(self, texts: Sequence[str], words: list[_Word], place: int) -> None:
+        """Draw the words of a line that were not yet drawn with the line's baseline at ``place``."""
+        single: dict[tuple[Setting, int], list[tuple[str, _Word]]] = {}
+        for text, word in zip(texts, words, strict=True):
+            if place in word.pictures:
+                continue
+            if word.line is None:
+                single.setdefault((word.setting, place - word.rise), []).append((text, word))
+            else:
+                word.pictures[place] = self._draw(word.line, place)
+        for (setting, baseline), group in single.items():
+            inks = self._inks.find([text for text, _ in group], setting, baseline)
+            for (_, word), ink in zip(group, inks, strict=True):
+                word.pictures[place] = ink

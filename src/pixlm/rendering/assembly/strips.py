@@ -1,7 +1,8 @@
-"""Lines of ``continuous``, put together from strips: the pixel columns of a word and the space after it.
+"""Lines of one script, direction and font, put together from strips: the pixel columns of a word and the space after it.
 
 A strip begins and ends a little beside its place on the line (``SHIFT``), in the white of a space, so that ink which
-reaches over the edge of a word's advance is on the word's own strip. Where ink reaches further, the word is not kept.
+reaches over the edge of a word's advance is on the word's own strip. Where ink reaches further, the line goes the way of
+`mixed`.
 """
 
 from __future__ import annotations
@@ -10,37 +11,29 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.mixed import MixedLines
 from pixlm.rendering.assembly.pieces import Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
-from pixlm.rendering.backends import Painter
+from pixlm.rendering.drawing import Painter
 from pixlm.rendering.layout import LineLayout, ShapedLine
 
 SHIFT = 2  # columns
 _LONGEST_LINE = 4096  # code points; a line must be one item of the layout
-_LONGEST_WORD = 256
+_LONGEST_PICTURE = 256
 _CACHE_BYTES = 64 << 20
-_MOST_PICTURES = 100_000
+_MOST_PICTURES = 50_000
 
 
-class _Table(dict[str, bytes | None]):
-    """The strips of the words of one setting, from left to right or (``level`` 1) from right to left; None for words
-    that cannot be drawn apart. A word's strip includes the space after it."""
+class _Table(dict[str, bytes | bool]):
+    """The strips of the words of one setting; False for words that have none. A word's strip includes the space after
+    it, ``space`` pixels wide. ``baseline``: of such a line, in units from the top of the canvas."""
 
-    def __init__(self, make: Callable[[str], bytes | None], space: int) -> None:
+    def __init__(self, space: int, baseline: int) -> None:
         super().__init__()
-        self._make = make
-        self.space = space  # pixels
+        self.space = space
+        self.baseline = baseline
         self.bytes = 0
-
-    def __missing__(self, word: str) -> bytes | None:
-        strip = self._make(word)
-        self.bytes += 100 + len(word) + len(strip or b"")
-        if self.bytes > _CACHE_BYTES:
-            self.clear()
-            self.bytes = 0
-        self[word] = strip
-        return strip
 
 
 class Strips:
@@ -53,11 +46,12 @@ class Strips:
         self._layout = layout
         self._painter = painter
         self._baseline = baseline
+        self._inks = Inks(words, painter, self._ink)
+        self._mixed = MixedLines(words, layout, painter.rows, self._inks, self._ink)
         self._tables: dict[Setting, _Table] = {}
-        self._mixed = MixedLines(words, layout, painter.rows, self.ink)
         self._pictures: dict[tuple[str, int | None], Picture | None] = {}
         self._column = painter.rows * (3 if painter.rgb else 1)  # bytes
-        self.blank = b"\xff" * self._column
+        self._white = b"\xff" * self._column
 
     def line(self, text: str, level: int | None) -> Pieces | None:
         """A text on one line, None if it has to go the plain way.
@@ -71,15 +65,15 @@ class Strips:
         setting = self._words.setting(words, level)
         if setting is None:
             return None
-        table = self._tables.get(setting)
-        if table is None:
-            table = self._tables[setting] = self._table(setting)
-        strips = list(map(table.__getitem__, words))
+        table = self._tables.get(setting) or self._table(setting)
+        strips = list(map(table.get, words))
+        if None in strips:
+            strips = self._with_new(words, table, setting)
         if setting.level:
             strips.reverse()
         try:
             data = b"".join(strips)  # type: ignore[arg-type]
-        except TypeError:  # None among them
+        except TypeError:  # False among them
             return self._mixed.line(words, setting)
         # There is no space after the last word. What is on its strip from there on is white, right of a word that runs
         # from left to right and left of one that runs from right to left.
@@ -87,61 +81,72 @@ class Strips:
         if setting.level:
             # Such a strip begins SHIFT columns right of its place.
             lead = 2 * SHIFT - table.space
-            data = self.blank * lead + data if lead >= 0 else data[-lead * self._column :]
+            data = self._white * lead + data if lead >= 0 else data[-lead * self._column :]
         return Pieces([(data, -SHIFT)], width)
 
     def _table(self, setting: Setting) -> _Table:
-        space = self._layout.layout(" ", level=setting.level, items=self._words.items(" ", setting)).width
-        return _Table(lambda word: self._strip(word, setting), space)
+        space = self._words.line(" ", setting)
+        table = self._tables[setting] = _Table(space.width, self._baseline(space))
+        table[""] = self._white * table.space
+        return table
 
-    def _strip(self, word: str, setting: Setting) -> bytes | None:
-        if len(word) > _LONGEST_WORD or not self._words.stands_alone(word, setting):
-            return None
-        text = word + " "
-        line = self._layout.layout(text, level=setting.level, items=self._words.items(text, setting))
-        if line.missing:
-            return None
-        canvas, first, inked = self._canvas(line, SHIFT if setting.level else -SHIFT, self._baseline(line))
-        if len(inked) and not first <= inked[0] <= inked[-1] < first + line.width:
-            return None
-        return self._columns(canvas[first : first + line.width])
+    def _with_new(self, words: list[str], table: _Table, setting: Setting) -> list[bytes | bool | None]:
+        """The strips of words some of which are met for the first time."""
+        if table.bytes > _CACHE_BYTES:
+            table.clear()
+            table[""] = self._white * table.space
+            table.bytes = 0
+        new = [word for word in dict.fromkeys(words) if word not in table]
+        for word, ink in zip(new, self._inks.find(new, setting, table.baseline), strict=True):
+            strip = table[word] = False if ink is None else self._strip(ink, table.space, bool(setting.level))
+            table.bytes += 100 + len(word) + (len(strip) if isinstance(strip, bytes) else 0)
+        return list(map(table.get, words))
 
-    # ---- lines drawn alone
+    def _strip(self, ink: Picture, space: int, rtl: bool) -> bytes | bool:
+        # Where the strip begins and ends, in columns from the word's left end.
+        begin, end = (SHIFT - space, ink.width + SHIFT) if rtl else (-SHIFT, ink.width + space - SHIFT)
+        if not ink.data:
+            return self._white * (end - begin)
+        if ink.first < begin or ink.last > end:
+            return False
+        return self._white * (ink.first - begin) + ink.data + self._white * (end - ink.last)
 
-    def picture(self, text: str, level: int | None) -> Picture | None:
-        """A text on a line of its own, None if it has to go the plain way."""
+    # ---- words on lines of their own
+
+    def alone(self, word: str, level: int | None, *, has_space: bool) -> Picture | None:
+        """A word on a line of its own, with a space after it or without; None if it has to go the plain way."""
+        setting = self._words.setting([word], level)
+        if setting is not None:
+            table = self._tables.get(setting) or self._table(setting)
+            ink = self._inks.find([word], setting, table.baseline)[0]
+            if ink is not None:
+                shift = table.space if has_space else 0
+                left = shift if setting.level else 0
+                return Picture(ink.data, ink.width + shift, ink.first + left, ink.last + left)
+        text = word + " " if has_space else word
         key = text, level
-        if key in self._pictures:
-            return self._pictures[key]
-        if len(text) > _LONGEST_WORD:
-            return None
-        if len(self._pictures) >= _MOST_PICTURES:
-            self._pictures.clear()
-        picture = self._pictures[key] = self._drawn(text, level)
-        return picture
+        if key not in self._pictures:
+            if len(self._pictures) >= _MOST_PICTURES:
+                self._pictures.clear()
+            self._pictures[key] = self._drawn(text, level)
+        return self._pictures[key]
 
     def _drawn(self, text: str, level: int | None) -> Picture | None:
-        line = self._layout.layout(text, level=level)
-        if line.missing:
+        if len(text) > _LONGEST_PICTURE:
             return None
-        return self.ink(line, self._baseline(line))
+        line = self._layout.layout(text, level=level)
+        return None if line.missing else self._ink(line, self._baseline(line))
 
-    def ink(self, line: ShapedLine, baseline: int) -> Picture:
+    def _ink(self, line: ShapedLine, baseline: int) -> Picture:
         """The ink of a line with its baseline ``baseline`` units below the top."""
-        canvas, left, inked = self._canvas(line, 0, baseline)
-        first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (left, left)
-        return Picture(self._columns(canvas[first:last]), line.width, first - left, last - left)
-
-    def _canvas(self, line: ShapedLine, shift: int, baseline: int) -> tuple[np.ndarray, int, np.ndarray]:
-        """A line drawn with white around it, the column ``shift`` right of its left end, and the columns with ink."""
-        margin = self._painter.rows
+        margin = self._painter.rows  # around the line, for ink that reaches beyond its advance
         canvas = self._painter.blank(line.width + 2 * margin)
         blank = canvas[:1].copy()
         self._painter.draw(canvas, line, margin, baseline)
-        return canvas, margin + shift, np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
-
-    def _columns(self, canvas: np.ndarray) -> bytes:
-        return (canvas if self._painter.rgb else 255 - canvas).tobytes()
+        inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
+        first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
+        columns = canvas[first:last] if self._painter.rgb else 255 - canvas[first:last]
+        return Picture(columns.tobytes(), line.width, first - margin, last - margin)
 
     # ---- images
 

@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
-from pixlm.rendering.itemize import NO_FONT, FontSet, Item, font_runs
+from pixlm.rendering.font import Font
+from pixlm.rendering.itemize import NO_FONT, Item, font_runs
+from pixlm.rendering.layout import LineLayout, ShapedLine
 from pixlm.rendering.unicode.bidi import first_strong_level
-from pixlm.rendering.unicode.emoji import emoji_runs
+from pixlm.rendering.unicode.emoji import EMOJI_CATEGORY
 from pixlm.rendering.unicode.properties import GENERAL_CATEGORY, SCRIPT, is_default_ignorable
 from pixlm.rendering.unicode.scripts import COMMON, NO_SCRIPT
 
@@ -45,9 +47,11 @@ class _Trait(NamedTuple):
 class Words:
     """Words of one set of fonts."""
 
-    def __init__(self, fonts: FontSet) -> None:
-        self._fonts = fonts
+    def __init__(self, layout: LineLayout) -> None:
+        self._layout = layout
+        self._fonts = layout.fonts
         self._traits: dict[str, _Trait] = {}
+        self._plain: dict[Setting, set[str]] = {}
 
     def setting(self, words: Sequence[str], level: int | None) -> Setting | None:
         """What a line of words would have in common if it can be put together at all; None if it has no font or, from
@@ -92,20 +96,37 @@ class Words:
         trait = self._traits[word] = _Trait(script, first_strong_level(word), font)
         return trait
 
-    def stands_alone(self, word: str, setting: Setting) -> bool:
-        """Whether a word looks the same in every line of a setting."""
-        if not word:
-            return True
+    def font(self, setting: Setting) -> Font:
+        return self._fonts.fonts[setting.font]
+
+    def has_colour(self, setting: Setting) -> bool:
+        return self._fonts.fonts[setting.font].has_colour
+
+    def may_stand_alone(self, word: str, setting: Setting) -> bool:
+        """Whether the characters of a word have nothing against its being drawn apart from its line."""
+        plain = self._plain.get(setting)
+        if plain is None:
+            plain = self._plain[setting] = set()
+        if not plain.issuperset(word):
+            for char in set(word) - plain:
+                if not self._is_plain(char, setting):
+                    return False
+                plain.add(char)
+        return not word or GENERAL_CATEGORY[word[0]][0] != "M"
+
+    def _is_plain(self, char: str, setting: Setting) -> bool:
         return (
-            runs_one_way(word, setting.flow)
-            and {SCRIPT[char] for char in word} <= NO_SCRIPT | {setting.script}
-            and not self._fonts.places(word, False) - {NO_FONT, setting.font}
-            and _is_self_contained(word)
-            and self._fonts.fonts[setting.font].stands_alone(word, setting.script, rtl=bool(setting.level))
+            runs_one_way(char, setting.flow)
+            and (SCRIPT[char] in NO_SCRIPT or SCRIPT[char] == setting.script)
+            and self._fonts.choose(char, False) in (NO_FONT, setting.font)
+            and _is_self_contained(char)
         )
 
-    def items(self, text: str, setting: Setting) -> Iterator[Item]:
-        """The items of a word that stands alone, with a space after it."""
+    def line(self, text: str, setting: Setting) -> ShapedLine:
+        """A word, or a space, of a setting laid out alone."""
+        return self._layout.layout(text, level=setting.level, items=self._items(text, setting))
+
+    def _items(self, text: str, setting: Setting) -> Iterator[Item]:
         levels = levels_inside(text, setting.flow)
         borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
         for start, end in pairwise(borders):
@@ -113,13 +134,13 @@ class Words:
 
     def items_on_line(self, word: str, runs: list[tuple[int, int, str]]) -> list[tuple[Item, int]] | None:
         """The items, with their fonts' places, of a word in a line of several scripts or fonts that runs from left to
-        right; to the last one belongs the space after the word. None if the word cannot be drawn apart.
+        right. None if the word cannot be drawn apart; of one item `Inks` find that out.
 
         Args:
             runs: start, end and script of the stretches of one script.
         """
         choose = self._fonts.choose
-        if not word or not runs_one_way(word, "L") or not _is_self_contained(word):
+        if not runs_one_way(word, "L") or not all(map(_is_self_contained, word)) or GENERAL_CATEGORY[word[0]][0] == "M":
             return None
         if NO_FONT in (choose(word[0], False), choose(word[-1], False)) or len(self._fonts.fonts) in self._fonts.places(
             word, False
@@ -130,17 +151,14 @@ class Words:
             for first, last, script in runs
             for start, end, font in font_runs(word, first, last, self._fonts, False)
         ]
-        for start, end, script, font in {found[0], found[-1]}:
-            if not self._fonts.fonts[font].stands_alone(word[start:end], script, rtl=False):
+        for start, end, script, font in (found[0], found[-1]) if len(found) > 1 else ():
+            shaped = self._fonts.fonts[font].shape_apart(f"  {word[start:end]}  ", script=script, rtl=False)
+            stop = 2 + end - start
+            if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, stop, False):
                 return None
-        return [
-            (Item(start, end + (end == len(word)), 0, script, self._fonts.fonts[font]), font)
-            for start, end, script, font in found
-        ]
+        return [(Item(start, end, 0, script, self._fonts.fonts[font]), font) for start, end, script, font in found]
 
 
-def _is_self_contained(word: str) -> bool:
-    """Whether neither joiners, nor marks at its beginning, nor emoji make a word more than its characters."""
-    if GENERAL_CATEGORY[word[0]][0] == "M" or any(is_default_ignorable(char) or char == "\t" for char in word):
-        return False
-    return emoji_runs(word) == [(0, len(word), False)]
+def _is_self_contained(char: str) -> bool:
+    """Whether a character is neither a joiner nor part of sequences such as emoji."""
+    return not is_default_ignorable(char) and char not in "\t\u2028" and EMOJI_CATEGORY[char] in ".kt"

@@ -48,7 +48,9 @@ class _Categories(dict[str, str]):
         return "t" if in_ranges(char, _tables.EMOJI) else "."
 
 
-_CATEGORY = _Categories()
+#: Character -> its class in the grammar of sequences; ".", "k" (0-9, # and *) and "t" (symbols that are text) stand for
+#: themselves unless a character of another class follows.
+EMOJI_CATEGORY = _Categories()
 
 _ELEMENT = "(?:[tekbg]V|bm|[tekbg])"
 _TOKEN = re.compile(
@@ -69,7 +71,7 @@ def emoji_runs(text: str) -> list[tuple[int, int, bool]]:
     """Runs (start, end, is_emoji), half-open code point offsets, covering the text; neighbours differ in `is_emoji`."""
     if not text:
         return []
-    categories = "".join(map(_CATEGORY.__getitem__, text))
+    categories = "".join(map(EMOJI_CATEGORY.__getitem__, text))
     if text.isascii() or not categories.strip("."):
         return [(0, len(text), False)]
     runs: list[tuple[int, int, bool]] = []

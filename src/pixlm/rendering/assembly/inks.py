@@ -1,0 +1,128 @@
+"""Words drawn apart: all new words of a line are shaped and drawn in one go, with spaces enough between them.
+
+HarfBuzz marks every glyph that a rule of the font looked at from elsewhere, also in vain. Around each word stand two
+spaces of its own. If nothing reached the outer one, the word is shaped in the same way whatever stands beyond the inner
+one, and if the inner one can be cut off, also without it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pixlm.rendering.assembly.flow import has_numbers
+from pixlm.rendering.assembly.pieces import Picture
+from pixlm.rendering.assembly.words import Setting, Words
+from pixlm.rendering.drawing import Painter, Points
+from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH
+from pixlm.rendering.layout import ShapedLine
+
+_LONGEST_WORD = 1024
+_CACHE_BYTES = 64 << 20
+_GAP = "   "  # between words: a space of each, and one that neither may reach
+
+
+class Inks:
+    """The ink of words, by setting and by the baseline's place on the canvas. ``draw``: a line drawn alone with its
+    baseline so many units below the top."""
+
+    def __init__(self, words: Words, painter: Painter, draw: Callable[[ShapedLine, int], Picture]) -> None:
+        self._words = words
+        self._painter = painter
+        self._draw = draw
+        self._tables: dict[tuple[Setting, int], dict[str, Picture | None]] = {}
+        self._bytes = 0
+
+    def find(self, words: Sequence[str], setting: Setting, baseline: int) -> list[Picture | None]:
+        """The ink of each word, None for those that cannot be drawn apart; ``width`` leaves the space after it out."""
+        if self._bytes > _CACHE_BYTES:
+            self._tables.clear()
+            self._bytes = 0
+        table = self._tables.get((setting, baseline))
+        if table is None:
+            table = self._tables[setting, baseline] = {"": Picture(b"", 0, 0, 0)}
+        new = [word for word in dict.fromkeys(words) if word not in table]
+        if new:
+            apart = []
+            for word in new:
+                table[word] = None
+                if len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
+                    if setting.level and has_numbers(word) or self._words.has_colour(setting):
+                        table[word] = self._laid_out(word, setting, baseline)
+                    else:
+                        apart.append(word)
+            if apart:
+                table.update(self._drawn(apart, setting, baseline))
+            self._bytes += sum(150 + len(word) + len(ink.data if (ink := table[word]) else b"") for word in new)
+        return [table[word] for word in words]
+
+    def _laid_out(self, word: str, setting: Setting, baseline: int) -> Picture | None:
+        """A word of several runs or with glyphs in colour."""
+        rtl = bool(setting.level)
+        shaped = self._words.font(setting).shape_apart(f"  {word}  ", script=setting.script, rtl=rtl)
+        if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, 2 + len(word), rtl):
+            return None
+        line = self._words.line(word, setting)
+        return None if line.missing else self._draw(line, baseline)
+
+    def _drawn(self, words: list[str], setting: Setting, baseline: int) -> dict[str, Picture | None]:
+        """Words of one run each."""
+        font = self._words.font(setting)
+        rtl = bool(setting.level)
+        text = f"  {_GAP.join(words)}  "
+        shaped = font.shape_apart(text, script=setting.script, rtl=rtl)
+        clusters = shaped.clusters
+        length = len(text)
+        # Places that grow from glyph to glyph, also from right to left.
+        places = [length - 1 - cluster for cluster in clusters] if rtl else clusters
+        found: dict[str, Picture | None] = {}
+        drawn: list[tuple[str, int, int, int, int]] = []  # word, its left end on the canvas, width, ink
+        glyphs: list[Points] = []
+        columns: list[int] = []
+        margin = self._painter.rows
+        row_of = baseline + UNITS // 2
+        known = self._painter.glyph
+        left = margin
+        start = 2
+        for word in words:
+            end = start + len(word)
+            first = bisect_left(places, length - end if rtl else start)
+            last = bisect_left(places, length - start if rtl else end)
+            if not shaped.is_apart(first, last, start, end, rtl):
+                found[word] = None
+            else:
+                pen = 0
+                low, high = 0, 0
+                mark = len(glyphs)
+                for glyph, (dx, dy, advance, _) in zip(
+                    shaped.glyphs[first:last], shaped.positions[first:last], strict=True
+                ):
+                    if glyph == UNKNOWN_GLYPH:
+                        found[word] = None
+                        break
+                    if advance < 0:  # as Pango does it, before it rounds
+                        advance = -advance
+                        dx += advance
+                    if glyph != EMPTY_GLYPH:
+                        points = known(font, glyph, (row_of - dy) >> 10)
+                        if len(points.places):
+                            at = pen + ((dx + UNITS // 2) >> 10)
+                            glyphs.append(points)
+                            columns.append(left + at)
+                            low, high = min(low, at + points.first), max(high, at + points.end)
+                    pen += (advance + UNITS // 2) // UNITS
+                if word in found or low < -margin or high > pen + margin:
+                    found[word] = None
+                    del glyphs[mark:], columns[mark:]
+                else:
+                    drawn.append((word, left, pen, low, high))
+                    left += pen + 2 * margin
+            start = end + len(_GAP)
+        canvas = 255 - self._painter.coverage(glyphs, columns, left)
+        data = (np.repeat(canvas[..., None], 3, axis=-1) if self._painter.rgb else canvas).tobytes()
+        column = len(data) // max(left, 1)
+        for word, at, width, low, high in drawn:
+            found[word] = Picture(data[(at + low) * column : (at + high) * column], width, low, high)
+        return found
