@@ -159,7 +159,7 @@ class TextRenderer:
         cutter = self._strategy.cutter
         if cutter.keeps_spaces or cutter.whole_words:
             return None
-        return AssembledCells(self._strategy, words, self._cell_painter, self._painter, self._lay_out)
+        return AssembledCells(self._strategy, words, self._painter, self._lay_out, self._cell_baseline)
 
     # ---- what it was made with
 

@@ -14,19 +14,23 @@ from typing import NamedTuple
 import numpy as np
 
 from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
+from pixlm.rendering.assembly.pieces import Picture, ink_of
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.line import Line
+from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Assembled
 from pixlm.rendering.strategies.cells import Cells
 from pixlm.rendering.strategies.fitting import looks_rtl
-from pixlm.rendering.strategies.plan import Layout, PlacedCell
+from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell
 from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
 
 _ID = np.dtype(np.int32)
 _BLACK = _ID.type(0).tobytes()  # the first patch of a table
-_LONGEST_WORD = 256
+_LONGEST_WORD = 1024
+_MOST_SPRITES = 50_000
 _MOST_PATCHES = 200_000
 _MARGIN = 2  # patches around a word that is drawn
 
@@ -71,16 +75,8 @@ class _Spill(NamedTuple):
     right: np.ndarray
 
 
-class _Book(dict[str, bytes | None]):
-    """Word -> numbers of its patches from left to right, as int32; None if it has to go the plain way."""
-
-    def __init__(self, make: Callable[[str], bytes | None]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, word: str) -> bytes | None:
-        numbers = self[word] = self._make(word)
-        return numbers
+#: Word -> numbers of its patches from left to right, as int32; False if it has to go the plain way.
+_Book = dict[str, "bytes | bool"]
 
 
 class _Row(NamedTuple):
@@ -96,13 +92,22 @@ class AssembledCells:
     """What `strategies.cells.Cells` and `UpstreamBigrams` plan, drawn. Every method returns None where the plain way
     has to be gone: texts that do not fit or run both ways, characters that no font has."""
 
-    def __init__(self, strategy: Cells, words: Words, cells: CellPainter, painter: Painter, layout: Layout) -> None:
+    def __init__(
+        self,
+        strategy: Cells,
+        words: Words,
+        painter: Painter,
+        layout: Layout,
+        baseline: Callable[[Line], int],
+    ) -> None:
         self._strategy = strategy
         self._mirrors = isinstance(strategy, UpstreamBigrams)
         self._words = words
-        self._cells = cells
+        self._cells = CellPainter(painter, baseline)
         self._painter = painter
         self._layout = layout
+        self._baseline = baseline
+        self._white = b"\xff" * painter.rows * (3 if painter.rgb else 1)  # a column
         self._start()
 
     def _start(self) -> None:
@@ -111,6 +116,7 @@ class AssembledCells:
         self._books: dict[str, _Book] = {}
         self._spills: dict[tuple[str, str], _Spill] = {}
         self._joints: dict[tuple[str, str, str], np.ndarray | None] = {}
+        self._sprites: dict[int, tuple[Line, Picture]] = {}
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(text.split(), text, rtl)
@@ -146,13 +152,16 @@ class AssembledCells:
             return None
         book = self._books.get(flow)
         if book is None:
-            book = self._books[flow] = _Book(partial(self._numbers, flow=flow))
+            book = self._books[flow] = {}
         if flow != "L" and not is_list:
             words = words[::-1]
-        numbers = list(map(book.__getitem__, words))
+        numbers = list(map(book.get, words))
+        if None in numbers:
+            self._add([word for word in dict.fromkeys(words) if word not in book], flow, book)
+            numbers = list(map(book.get, words))
         try:
             row = b"".join(numbers)  # type: ignore[arg-type]
-        except TypeError:  # None among them
+        except TypeError:  # False among them
             return None
         if not row:
             return None
@@ -210,31 +219,95 @@ class AssembledCells:
         key = first, second, flow
         if key not in self._joints:
             drawn = self._drawn([first, second], flow)
-            self._joints[key] = None if drawn is None else np.frombuffer(self._table.add(drawn[0]), _ID)
+            if drawn is None:
+                self._joints[key] = None
+            else:
+                self._joints[key] = np.frombuffer(self._table.add(drawn[0][slice(*drawn[1])]), _ID)
         return self._joints[key]
 
-    def _numbers(self, word: str, flow: str) -> bytes | None:
-        """The patches of a word that is met for the first time."""
+    def _add(self, words: list[str], flow: str, book: _Book) -> None:
+        """Draw words that are met for the first time."""
+        patch = self._painter.rows
+        parts: list[bytes] = []  # of a strip on which the words stand side by side, margins between them
+        begin = _MARGIN * patch
+        end = 0  # of the parts, in pixels
+        drawn: list[tuple[str, int, int, int, int]] = []  # word, begin and end of its cells and of its ink
+        for word in words:
+            cells = self._cells_of(word, flow)
+            if cells is None:
+                book[word] = False
+                continue
+            x, low, high = begin, begin, begin
+            mark, inked = len(parts), end
+            for cell in cells:
+                for line, left in cell.lines:
+                    sprite = self._sprite(line)
+                    if sprite.data:
+                        at = x + left + sprite.first
+                        if at < inked:
+                            break
+                        parts += (self._white * (at - inked), sprite.data)
+                        low, inked = min(low, at), x + left + sprite.last
+                        high = inked
+                else:
+                    x += cell.patches * patch
+                    continue
+                break
+            else:
+                drawn.append((word, begin, x, low, max(high, x)))
+                end, begin = inked, x + _MARGIN * patch
+                continue
+            # Its cells reach onto one another.
+            del parts[mark:]
+            self._keep(word, flow, book)
+        if drawn:
+            parts.append(self._white * (begin - end))
+            columns = np.frombuffer(b"".join(parts), np.uint8).reshape(begin, patch, *(3,) * self._painter.rgb)
+            numbers = np.frombuffer(self._table.add(columns), _ID)
+            for word, start, stop, low, high in drawn:
+                book[word] = numbers[start // patch : stop // patch].tobytes()
+                self._keep_spill(word, flow, columns, (start, stop), (low, high))
+
+    def _sprite(self, line: Line) -> Picture:
+        """A line of a cell as it is drawn alone. Lines are kept by their strategy, so most come again."""
+        found = self._sprites.get(id(line))
+        if found is None:
+            if len(self._sprites) >= _MOST_SPRITES:
+                self._sprites.clear()
+            found = self._sprites[id(line)] = line, ink_of(line, self._painter, self._baseline(line))
+        return found[1]
+
+    def _cells_of(self, word: str, flow: str) -> list[Cell] | None:
+        """A word's cells from left to right, None if they are not to be had without its line, or a font is missing."""
         if not 0 < len(word) <= _LONGEST_WORD or not (self._mirrors or runs_one_way(word, flow)):
             return None
-        drawn = self._drawn([word], flow)
-        if drawn is None:
-            return None
-        columns, spill = drawn
-        if spill.left.shape[1] or spill.right.shape[1]:
-            self._spills[word, flow] = spill
-        return self._table.add(columns)
+        levels = None if flow == "L" else levels_inside(word, flow)
+        cells = self._strategy.cells_of_word(word, levels, self._layout, self._painter.rows)
+        return None if any([cell.missing for cell in cells]) else cells
 
-    def _drawn(self, words: list[str], flow: str) -> tuple[np.ndarray, _Spill] | None:
-        """Words side by side, uint8 [columns, P(, 3)], white 255, and what is beyond; None if a font is missing."""
+    def _keep(self, word: str, flow: str, book: _Book) -> None:
+        drawn = self._drawn([word], flow)
+        assert drawn is not None
+        columns, cells, ink = drawn
+        book[word] = self._table.add(columns[slice(*cells)])
+        self._keep_spill(word, flow, columns, cells, ink)
+
+    def _keep_spill(self, word: str, flow: str, columns: np.ndarray, cells: Span, ink: Span) -> None:
+        if ink[0] < cells[0] or ink[1] > cells[1]:
+            left, right = columns[min(ink[0], cells[0]) : cells[0]], columns[cells[1] : max(ink[1], cells[1])]
+            self._spills[word, flow] = _Spill(left.swapaxes(0, 1).copy(), right.swapaxes(0, 1).copy())
+
+    def _drawn(self, words: list[str], flow: str) -> tuple[np.ndarray, Span, Span] | None:
+        """Words side by side, composited cell by cell: uint8 [columns, P(, 3)], white 255; begin and end of the cells
+        and of the ink."""
         patch = self._painter.rows
         placed = []
         end = _MARGIN
         for word in words:
-            levels = None if flow == "L" else levels_inside(word, flow)
-            for cell in self._strategy.cells_of_word(word, levels, self._layout, patch):
-                if cell.missing:
-                    return None
+            cells = self._cells_of(word, flow)
+            if cells is None:
+                return None
+            for cell in cells:
                 placed.append(PlacedCell(cell, end, cell.patches, 0, 0, 0))
                 end += cell.patches
         canvas = self._painter.blank((end + _MARGIN) * patch)
@@ -243,10 +316,8 @@ class AssembledCells:
             canvas = 255 - canvas
         first, last = _MARGIN * patch, end * patch
         inked = np.flatnonzero((canvas != 255).reshape(len(canvas), -1).any(axis=1))
-        low, high = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (first, last)
-        left = canvas[min(low, first) : first].swapaxes(0, 1)
-        right = canvas[last : max(high, last)].swapaxes(0, 1)
-        return canvas[first:last], _Spill(left, right)
+        ink = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (first, last)
+        return canvas, (first, last), ink
 
 
 def _draw(table: PatchTable, numbers: bytes, spilt: list[tuple[np.ndarray, int]], image: np.ndarray) -> None:

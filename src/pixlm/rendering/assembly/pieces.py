@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from pixlm.rendering.backends import Painter
+from pixlm.rendering.line import Line
+
 
 class Pieces(NamedTuple):
     """A line of ``width`` pixels. ``pieces``: columns, uint8 [columns, rows(, 3)], white 255, each with the place of
@@ -21,3 +26,15 @@ class Picture(NamedTuple):
     width: int
     first: int
     last: int
+
+
+def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
+    """The ink of a line that is drawn alone with its baseline ``baseline`` units below the top."""
+    margin = painter.rows  # around the line, for ink that reaches beyond its advance
+    canvas = painter.blank(line.width + 2 * margin)
+    blank = canvas[:1].copy()
+    painter.draw(canvas, line, margin, baseline)
+    inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
+    first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
+    columns = canvas[first:last] if painter.rgb else 255 - canvas[first:last]
+    return Picture(columns.tobytes(), line.width, first - margin, last - margin)

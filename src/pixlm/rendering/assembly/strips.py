@@ -13,7 +13,7 @@ import numpy as np
 
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.mixed import MixedLines
-from pixlm.rendering.assembly.pieces import Picture, Pieces
+from pixlm.rendering.assembly.pieces import Picture, Pieces, ink_of
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.drawing import Painter
 from pixlm.rendering.layout import LineLayout, ShapedLine
@@ -138,15 +138,7 @@ class Strips:
         return None if line.missing else self._ink(line, self._baseline(line))
 
     def _ink(self, line: ShapedLine, baseline: int) -> Picture:
-        """The ink of a line with its baseline ``baseline`` units below the top."""
-        margin = self._painter.rows  # around the line, for ink that reaches beyond its advance
-        canvas = self._painter.blank(line.width + 2 * margin)
-        blank = canvas[:1].copy()
-        self._painter.draw(canvas, line, margin, baseline)
-        inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
-        first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
-        columns = canvas[first:last] if self._painter.rgb else 255 - canvas[first:last]
-        return Picture(columns.tobytes(), line.width, first - margin, last - margin)
+        return ink_of(line, self._painter, baseline)
 
     # ---- images
 
