@@ -7,18 +7,20 @@ word's first or last patch is kept apart and laid over the neighbours, if these 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
+from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, runs_one_way
 from pixlm.rendering.assembly.pieces import Picture, ink_of
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.geometry import Geometry
+from pixlm.rendering.itemize import Item
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Assembled
@@ -79,6 +81,22 @@ class _Spill(NamedTuple):
 _Book = dict[str, "bytes | bool"]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sprite:
+    """A line of a cell drawn alone."""
+
+    line: Line
+    ink: Picture
+    is_one_run: bool
+
+
+class _Placed(NamedTuple):
+    """A sprite, and the pixel of its first inked column."""
+
+    sprite: _Sprite
+    at: int
+
+
 class _Row(NamedTuple):
     """Words from left to right, the numbers of their patches, where each starts, and the end."""
 
@@ -116,7 +134,8 @@ class AssembledCells:
         self._books: dict[str, _Book] = {}
         self._spills: dict[tuple[str, str], _Spill] = {}
         self._joints: dict[tuple[str, str, str], np.ndarray | None] = {}
-        self._sprites: dict[int, tuple[Line, Picture]] = {}
+        self._sprites: dict[int, _Sprite] = {}
+        self._groups: dict[tuple[_Sprite | int, ...], bytes | None] = {}
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(text.split(), text, rtl)
@@ -237,29 +256,34 @@ class AssembledCells:
             if cells is None:
                 book[word] = False
                 continue
-            x, low, high = begin, begin, begin
-            mark, inked = len(parts), end
+            x = begin
+            groups: list[list[_Placed]] = []  # of sprites that reach onto one another
+            inked = low = -1
             for cell in cells:
                 for line, left in cell.lines:
                     sprite = self._sprite(line)
-                    if sprite.data:
-                        at = x + left + sprite.first
+                    if sprite.ink.data:
+                        at = x + left + sprite.ink.first
                         if at < inked:
-                            break
-                        parts += (self._white * (at - inked), sprite.data)
-                        low, inked = min(low, at), x + left + sprite.last
-                        high = inked
-                else:
-                    x += cell.patches * patch
-                    continue
-                break
+                            groups[-1].append(_Placed(sprite, at))
+                        else:
+                            groups.append([_Placed(sprite, at)])
+                        inked = max(inked, x + left + sprite.ink.last)
+                x += cell.patches * patch
+            mark, stop = len(parts), end
+            for group in groups:
+                first = group[0].at if len(group) == 1 else min(placed.at for placed in group)
+                data = group[0].sprite.ink.data if len(group) == 1 else self._painted(group, first)
+                if data is None or first < stop:
+                    del parts[mark:]
+                    self._keep(word, flow, book)
+                    break
+                parts += (self._white * (first - stop), data)
+                low = first if low < 0 else low
+                stop = first + len(data) // len(self._white)
             else:
-                drawn.append((word, begin, x, low, max(high, x)))
-                end, begin = inked, x + _MARGIN * patch
-                continue
-            # Its cells reach onto one another.
-            del parts[mark:]
-            self._keep(word, flow, book)
+                drawn.append((word, begin, x, low if groups else begin, max(stop, x)))
+                end, begin = stop, x + _MARGIN * patch
         if drawn:
             parts.append(self._white * (begin - end))
             columns = np.frombuffer(b"".join(parts), np.uint8).reshape(begin, patch, *(3,) * self._painter.rgb)
@@ -268,20 +292,51 @@ class AssembledCells:
                 book[word] = numbers[start // patch : stop // patch].tobytes()
                 self._keep_spill(word, flow, columns, (start, stop), (low, high))
 
-    def _sprite(self, line: Line) -> Picture:
+    def _painted(self, group: list[_Placed], first: int) -> bytes | None:
+        """The columns of sprites that reach onto one another, composited one after the other, from ``first`` on. None if
+        that is not what drawing their lines one after the other gives: of lines of several runs."""
+        key = tuple([part for placed in group for part in (placed.sprite, placed.at - first)])
+        if key not in self._groups:
+            if len(self._groups) >= _MOST_SPRITES:
+                self._groups.clear()
+            simple = all(placed.sprite.is_one_run for placed in group)
+            self._groups[key] = self._composited(group, first) if simple else None
+        return self._groups[key]
+
+    def _composited(self, group: list[_Placed], first: int) -> bytes:
+        size = len(self._white)
+        end = max(at + sprite.ink.last - sprite.ink.first for sprite, at in group)
+        canvas = np.full((end - first, size), 255, np.uint8)
+        for sprite, at in group:
+            ink = np.frombuffer(sprite.ink.data, np.uint8).reshape(-1, size)
+            window = canvas[at - first : at - first + len(ink)]
+            # Black ink of coverage 255 - ink over white paper, or over coverage, with pixman's rounding.
+            if self._painter.rgb:
+                product = window * ink.astype(np.uint32) + 128
+                window[...] = (product + (product >> 8)) >> 8
+            else:
+                product = (255 - window) * ink.astype(np.uint32) + 128
+                window[...] = ink - ((product + (product >> 8)) >> 8)
+        return canvas.tobytes()
+
+    def _sprite(self, line: Line) -> _Sprite:
         """A line of a cell as it is drawn alone. Lines are kept by their strategy, so most come again."""
         found = self._sprites.get(id(line))
         if found is None:
             if len(self._sprites) >= _MOST_SPRITES:
                 self._sprites.clear()
-            found = self._sprites[id(line)] = line, ink_of(line, self._painter, self._baseline(line))
-        return found[1]
+                self._groups.clear()
+            colour = any(isinstance(run.item, Item) and run.item.font.has_colour for run in line.runs)
+            ink = ink_of(line, self._painter, self._baseline(line))
+            found = self._sprites[id(line)] = _Sprite(line, ink, len(line.runs) == 1 and not colour)
+        return found
 
     def _cells_of(self, word: str, flow: str) -> list[Cell] | None:
         """A word's cells from left to right, None if they are not to be had without its line, or a font is missing."""
         if not 0 < len(word) <= _LONGEST_WORD or not (self._mirrors or runs_one_way(word, flow)):
             return None
-        levels = None if flow == "L" else levels_inside(word, flow)
+        uniform = flow == "L" or self._mirrors or not has_numbers(word)
+        levels = int(flow != "L") if uniform else levels_inside(word, flow)
         cells = self._strategy.cells_of_word(word, levels, self._layout, self._painter.rows)
         return None if any([cell.missing for cell in cells]) else cells
 

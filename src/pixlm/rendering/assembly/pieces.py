@@ -32,9 +32,10 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
     """The ink of a line that is drawn alone with its baseline ``baseline`` units below the top."""
     margin = painter.rows  # around the line, for ink that reaches beyond its advance
     canvas = painter.blank(line.width + 2 * margin)
-    blank = canvas[:1].copy()
     painter.draw(canvas, line, margin, baseline)
-    inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
-    first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
+    inked = canvas.reshape(len(canvas), -1).any(axis=1) if not painter.rgb else (canvas < 255).any(axis=(1, 2))
+    first, last = margin, margin
+    if inked.any():
+        first, last = int(inked.argmax()), len(inked) - int(inked[::-1].argmax())
     columns = canvas[first:last] if painter.rgb else 255 - canvas[first:last]
     return Picture(columns.tobytes(), line.width, first - margin, last - margin)

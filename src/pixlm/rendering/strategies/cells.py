@@ -299,10 +299,11 @@ class Cells:
                 self._cells[key] = cell
         return cell
 
-    def cells_of_word(self, word: str, levels: np.ndarray | None, layout: Layout, patch: int) -> list[Cell]:
-        """The cells of one word from left to right. ``levels``: bidi levels of its characters, None if all are even."""
-        if levels is None:
-            return [cell for cell, _, _ in self._cut(word, 0, layout, patch)]
+    def cells_of_word(self, word: str, levels: np.ndarray | int, layout: Layout, patch: int) -> list[Cell]:
+        """The cells of one word from left to right. ``levels``: bidi levels of its characters, or the one of all."""
+        if isinstance(levels, int):
+            cells = [cell for cell, _, _ in self._cut(word, levels & 1, layout, patch)]
+            return cells[::-1] if levels & 1 else cells
         source = Source(word, [(0, len(word))], levels)
         pieces = list(self.pieces(source, layout, Geometry(patch, sys.maxsize)))
         return [piece.cell for piece in self._order(pieces, source)]

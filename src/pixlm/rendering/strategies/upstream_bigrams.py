@@ -74,11 +74,6 @@ class UpstreamBigrams(Cells):
         plan.lost += plan_a.lost
         return plan
 
-    def cells_of_word(self, word: str, levels: np.ndarray | None, layout: Layout, patch: int) -> list[Cell]:
-        mirrored = levels is not None
-        cells = [cell for cell, _, _ in self._cut(word, int(mirrored), layout, patch)]
-        return cells[::-1] if mirrored else cells
-
     def source(self, text: str, rtl: bool | None) -> Source:
         """``rtl`` None: by the characters; False, too, since that is what upstream's default means."""
         words = [match.span() for match in WORD.finditer(text)]
