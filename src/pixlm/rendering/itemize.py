@@ -82,6 +82,9 @@ def _runs(text: str, levels: np.ndarray) -> Iterator[tuple[int, int, int, str, b
     """(start, end, level, script, emoji): stretches in which none of the three changes."""
     scripts = script_runs(text)
     emojis = emoji_runs(text)
+    if len(text) == 1:  # as cells of one character are, by the thousand
+        yield 0, 1, int(levels[0]), scripts[0][2], emojis[0][2]
+        return
     cuts = {end for _, end, _ in scripts} | {end for _, end, _ in emojis}
     cuts.update((np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist())
     script_index = emoji_index = start = 0

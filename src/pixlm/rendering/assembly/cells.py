@@ -15,12 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, runs_one_way
-from pixlm.rendering.assembly.pieces import Picture, ink_of
+from pixlm.rendering.assembly.pieces import Picture, ink_of, is_one_run
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.geometry import Geometry
-from pixlm.rendering.itemize import Item
 from pixlm.rendering.line import Line
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.rendered import Assembled
@@ -326,9 +325,8 @@ class AssembledCells:
             if len(self._sprites) >= _MOST_SPRITES:
                 self._sprites.clear()
                 self._groups.clear()
-            colour = any(isinstance(run.item, Item) and run.item.font.has_colour for run in line.runs)
             ink = ink_of(line, self._painter, self._baseline(line))
-            found = self._sprites[id(line)] = _Sprite(line, ink, len(line.runs) == 1 and not colour)
+            found = self._sprites[id(line)] = _Sprite(line, ink, is_one_run(line))
         return found
 
     def _cells_of(self, word: str, flow: str) -> list[Cell] | None:

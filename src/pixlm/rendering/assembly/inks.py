@@ -10,10 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from pixlm.rendering.assembly.flow import has_numbers
-from pixlm.rendering.assembly.pieces import Picture
+from pixlm.rendering.assembly.pieces import Picture, paper
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.drawing import Painter, Points
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH
@@ -120,9 +118,8 @@ class Inks:
                     drawn.append((word, left, pen, low, high))
                     left += pen + 2 * margin
             start = end + len(_GAP)
-        canvas = 255 - self._painter.coverage(glyphs, columns, left)
-        data = (np.repeat(canvas[..., None], 3, axis=-1) if self._painter.rgb else canvas).tobytes()
-        column = len(data) // max(left, 1)
+        data = paper(self._painter.coverage(glyphs, columns, left), self._painter.rgb)
+        column = len(data) // left  # bytes
         for word, at, width, low, high in drawn:
             found[word] = Picture(data[(at + low) * column : (at + high) * column], width, low, high)
         return found

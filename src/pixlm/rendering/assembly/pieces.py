@@ -7,6 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pixlm.rendering.backends import Painter
+from pixlm.rendering.drawing import Painter as InkPainter
+from pixlm.rendering.drawing import Points
+from pixlm.rendering.font import EMPTY_GLYPH, UNITS
+from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import Line
 
 
@@ -30,6 +34,8 @@ class Picture(NamedTuple):
 
 def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
     """The ink of a line that is drawn alone with its baseline ``baseline`` units below the top."""
+    if isinstance(painter, InkPainter) and isinstance(line, ShapedLine) and is_one_run(line):
+        return _ink_of_run(line.runs[0], painter, baseline)
     margin = painter.rows  # around the line, for ink that reaches beyond its advance
     canvas = painter.blank(line.width + 2 * margin)
     painter.draw(canvas, line, margin, baseline)
@@ -39,3 +45,37 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
         first, last = int(inked.argmax()), len(inked) - int(inked[::-1].argmax())
     columns = canvas[first:last] if painter.rgb else 255 - canvas[first:last]
     return Picture(columns.tobytes(), line.width, first - margin, last - margin)
+
+
+def is_one_run(line: Line) -> bool:
+    """Whether a line is one run of black glyphs."""
+    return (
+        isinstance(line, ShapedLine)
+        and len(line.runs) == 1
+        and not line.runs[0].boxes
+        and not line.runs[0].item.font.has_colour
+    )
+
+
+def _ink_of_run(run: ShapedRun, painter: InkPainter, baseline: int) -> Picture:
+    glyphs: list[Points] = []
+    columns: list[int] = []
+    first, last = 0, 0
+    for glyph, x, y in zip(run.glyphs, run.x, run.y, strict=True):
+        if glyph == EMPTY_GLYPH:
+            continue
+        points = painter.glyph(run.item.font, glyph, (baseline - run.rise + y + UNITS // 2) >> 10)
+        if len(points.places):
+            column = (x + UNITS // 2) >> 10
+            first = min(first, column + points.first) if glyphs else column + points.first
+            last = max(last, column + points.end)  if glyphs else column + points.end
+            glyphs.append(points)
+            columns.append(column)
+    coverage = painter.coverage(glyphs, [column - first for column in columns], last - first)
+    return Picture(paper(coverage, painter.rgb), run.width, first, last)
+
+
+def paper(coverage: np.ndarray, rgb: bool) -> bytes:
+    """Columns of black ink on white paper: ``coverage`` is uint8 [columns, rows]."""
+    grey = 255 - coverage
+    return (np.repeat(grey[..., None], 3, axis=-1) if rgb else grey).tobytes()
