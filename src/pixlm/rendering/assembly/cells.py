@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, runs_one_way
+from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, order_of_words, runs_one_way
 from pixlm.rendering.assembly.pieces import Picture, ink_of, is_one_run
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
@@ -27,6 +27,7 @@ from pixlm.rendering.strategies.cells import Cells
 from pixlm.rendering.strategies.fitting import looks_rtl
 from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell
 from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
+from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
 
 _ID = np.dtype(np.int32)
 _BLACK = _ID.type(0).tobytes()  # the first patch of a table
@@ -76,8 +77,11 @@ class _Spill(NamedTuple):
     right: np.ndarray
 
 
+#: A word of a line that runs one way, or a word and the bidi levels of its characters.
+_Name = str | tuple[str, bytes]
+
 #: Word -> numbers of its patches from left to right, as int32; False if it has to go the plain way.
-_Book = dict[str, "bytes | bool"]
+_Book = dict[_Name, "bytes | bool"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,10 +103,15 @@ class _Placed(NamedTuple):
 class _Row(NamedTuple):
     """Words from left to right, the numbers of their patches, where each starts, and the end."""
 
-    words: Sequence[str]
+    words: Sequence[_Name]
     flow: str
     numbers: bytes
     starts: list[int]
+
+
+def _row_of(names: Sequence[_Name], flow: str, numbers: bytes, parts: Sequence[bytes | bool | None]) -> _Row | None:
+    starts = [size >> 2 for size in accumulate(map(len, parts), initial=0)]  # type: ignore[arg-type]
+    return _Row(names, flow, numbers, starts) if numbers else None
 
 
 class AssembledCells:
@@ -131,8 +140,8 @@ class AssembledCells:
         """Empty caches. Images that are still to be drawn keep their table."""
         self._table = PatchTable(self._painter.rows, 3 if self._painter.rgb else 1)
         self._books: dict[str, _Book] = {}
-        self._spills: dict[tuple[str, str], _Spill] = {}
-        self._joints: dict[tuple[str, str, str], np.ndarray | None] = {}
+        self._spills: dict[tuple[_Name, str], _Spill] = {}
+        self._joints: dict[tuple[_Name, _Name, str], np.ndarray | None] = {}
         self._sprites: dict[int, _Sprite] = {}
         self._groups: dict[tuple[_Sprite | int, ...], bytes | None] = {}
 
@@ -167,7 +176,7 @@ class AssembledCells:
         else:
             flow = flow_of(words[0], self._words.base_level(words) if rtl is None else int(rtl))
         if flow is None:
-            return None
+            return self._both_ways(words, text, rtl, is_list)
         book = self._books.get(flow)
         if book is None:
             book = self._books[flow] = {}
@@ -180,11 +189,27 @@ class AssembledCells:
         try:
             row = b"".join(numbers)  # type: ignore[arg-type]
         except TypeError:  # False among them
+            return None if self._mirrors else self._both_ways(text.split() if not is_list else words, text, rtl, is_list)
+        return _row_of(words, flow, row, numbers)
+
+    def _both_ways(self, words: list[str], text: str, rtl: bool | None, is_list: bool) -> _Row | None:
+        """The row of a line some of whose words run the other way, each known by the levels of its characters."""
+        spans, start = [], 0
+        for word in words:
+            start = text.index(word, start)
+            spans.append((start, start + len(word)))
+            start += len(word)
+        levels, _ = embedding_levels(text, (first_strong_level(text) or 0) if rtl is None else int(rtl))
+        order = list(range(len(words))) if is_list else order_of_words(levels, spans)
+        if order is None:
             return None
-        if not row:
+        names: list[_Name] = [(words[index], levels[slice(*spans[index])].tobytes()) for index in order]
+        book = self._books.setdefault("", {})
+        self._add([name for name in dict.fromkeys(names) if name not in book], "", book)
+        numbers = [book[name] for name in names]
+        if False in numbers:
             return None
-        starts = [size >> 2 for size in accumulate(map(len, numbers), initial=0)]  # type: ignore[arg-type]
-        return _Row(words, flow, row, starts)
+        return _row_of(names, "", b"".join(numbers), numbers)  # type: ignore[arg-type]
 
     def _assembled(self, rows: list[_Row], geometry: Geometry, word_starts: list[int] | None) -> Assembled | None:
         separators = [last - 1 for last in accumulate(row.starts[-1] + 1 for row in rows)]
@@ -232,7 +257,7 @@ class AssembledCells:
             begin += row.starts[-1] + 1
         return found
 
-    def _joint(self, first: str, second: str, flow: str) -> np.ndarray | None:
+    def _joint(self, first: _Name, second: _Name, flow: str) -> np.ndarray | None:
         """The numbers of the patches of two neighbours that reach onto each other."""
         key = first, second, flow
         if key not in self._joints:
@@ -243,13 +268,13 @@ class AssembledCells:
                 self._joints[key] = np.frombuffer(self._table.add(drawn[0][slice(*drawn[1])]), _ID)
         return self._joints[key]
 
-    def _add(self, words: list[str], flow: str, book: _Book) -> None:
+    def _add(self, words: list[_Name], flow: str, book: _Book) -> None:
         """Draw words that are met for the first time."""
         patch = self._painter.rows
         parts: list[bytes] = []  # of a strip on which the words stand side by side, margins between them
         begin = _MARGIN * patch
         end = 0  # of the parts, in pixels
-        drawn: list[tuple[str, int, int, int, int]] = []  # word, begin and end of its cells and of its ink
+        drawn: list[tuple[_Name, int, int, int, int]] = []  # word, begin and end of its cells and of its ink
         for word in words:
             cells = self._cells_of(word, flow)
             if cells is None:
@@ -329,28 +354,36 @@ class AssembledCells:
             found = self._sprites[id(line)] = _Sprite(line, ink, is_one_run(line))
         return found
 
-    def _cells_of(self, word: str, flow: str) -> list[Cell] | None:
+    def _cells_of(self, name: _Name, flow: str) -> list[Cell] | None:
         """A word's cells from left to right, None if they are not to be had without its line, or a font is missing."""
-        if not 0 < len(word) <= _LONGEST_WORD or not (self._mirrors or runs_one_way(word, flow)):
+        word, given = (name, b"") if isinstance(name, str) else name
+        if not 0 < len(word) <= _LONGEST_WORD:
             return None
-        uniform = flow == "L" or self._mirrors or not has_numbers(word)
-        levels = int(flow != "L") if uniform else levels_inside(word, flow)
+        levels: np.ndarray | int
+        if given:
+            levels = given[0] if len(set(given)) == 1 else np.frombuffer(given, np.uint8)
+        elif self._mirrors or flow == "L" or not has_numbers(word):
+            levels = int(flow != "L")
+        else:
+            levels = levels_inside(word, flow)
+        if not given and not self._mirrors and not runs_one_way(word, flow):
+            return None
         cells = self._strategy.cells_of_word(word, levels, self._layout, self._painter.rows)
         return None if any([cell.missing for cell in cells]) else cells
 
-    def _keep(self, word: str, flow: str, book: _Book) -> None:
+    def _keep(self, word: _Name, flow: str, book: _Book) -> None:
         drawn = self._drawn([word], flow)
         assert drawn is not None
         columns, cells, ink = drawn
         book[word] = self._table.add(columns[slice(*cells)])
         self._keep_spill(word, flow, columns, cells, ink)
 
-    def _keep_spill(self, word: str, flow: str, columns: np.ndarray, cells: Span, ink: Span) -> None:
+    def _keep_spill(self, word: _Name, flow: str, columns: np.ndarray, cells: Span, ink: Span) -> None:
         if ink[0] < cells[0] or ink[1] > cells[1]:
             left, right = columns[min(ink[0], cells[0]) : cells[0]], columns[cells[1] : max(ink[1], cells[1])]
             self._spills[word, flow] = _Spill(left.swapaxes(0, 1).copy(), right.swapaxes(0, 1).copy())
 
-    def _drawn(self, words: list[str], flow: str) -> tuple[np.ndarray, Span, Span] | None:
+    def _drawn(self, words: list[_Name], flow: str) -> tuple[np.ndarray, Span, Span] | None:
         """Words side by side, composited cell by cell: uint8 [columns, P(, 3)], white 255; begin and end of the cells
         and of the ink."""
         patch = self._painter.rows

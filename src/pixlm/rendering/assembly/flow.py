@@ -1,5 +1,7 @@
 """Lines that run one way, numbers apart: which words may stand in them, and the directions inside these.
 
+Lines that run both ways are put into order here, too: `order_of_words`.
+
 The flow of a line is the bidi class of its letters: "L" left to right, "R" right to left, "a" right to left with Arabic
 letters, among which numbers go by other rules (UAX #9, W2 to W7). All words of such a line have the paragraph's level,
 but for numbers from right to left, which never reach beyond a word; so the words stand in the line's order or its
@@ -10,9 +12,12 @@ from __future__ import annotations
 
 import re
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import numpy as np
 
-from pixlm.rendering.unicode.bidi import embedding_levels
+from pixlm.rendering.unicode.bidi import embedding_levels, visual_order
 from pixlm.rendering.unicode.properties import BIDI_CLASS
 
 #: Classes of the characters that may stand in a flow (letters as in `unicode.bidi`).
@@ -50,3 +55,19 @@ def levels_inside(text: str, flow: str) -> np.ndarray:
 def has_numbers(word: str) -> bool:
     """Whether a word from right to left has stretches that run from left to right."""
     return not _WITHOUT_NUMBERS.issuperset(map(BIDI_CLASS.__getitem__, word))
+
+
+def order_of_words(levels: np.ndarray, spans: Sequence[tuple[int, int]]) -> list[int] | None:
+    """The words of a line from left to right; None if one is torn apart by others.
+
+    Args:
+        levels: bidi levels of the line's characters.
+        spans: begin and end of each word.
+    """
+    owners = np.full(len(levels), -1)  # spaces
+    for index, (start, end) in enumerate(spans):
+        owners[start:end] = index
+    runs = [key for key, _ in groupby(zip(owners.tolist(), levels.tolist(), strict=True))]
+    order = [runs[index][0] for index in visual_order([level for _, level in runs])]
+    words = [word for word, _ in groupby(order) if word >= 0]
+    return words if len(set(words)) == len(words) else None
