@@ -39,6 +39,12 @@ def flow_of(first_word: str, level: int) -> str | None:
     return kind if kind in _LETTER else None
 
 
+def flow_of_item(text: str, level: int) -> str | None:
+    """The flow that a word of one level could stand in; None if no flow has all its characters."""
+    flows = ("R", "a") if level & 1 else ("L",)
+    return next((flow for flow in flows if runs_one_way(text, flow)), None)
+
+
 def runs_one_way(word: str, flow: str) -> bool:
     """Whether a word may stand in a flow."""
     return _ALLOWED[flow].fullmatch("".join(map(BIDI_CLASS.__getitem__, word))) is not None

@@ -1,4 +1,4 @@
-"""Lines of several scripts and fonts, from left to right, put together from words.
+"""Lines of several scripts, fonts or directions put together from words.
 
 The words of such a line depend on what precedes them: characters without a script take that of the text before, a
 closing bracket that of the opening one, and all runs are aligned to the baseline of the first. So a word is kept for
@@ -7,9 +7,14 @@ each state of the line in which it was met. Its ink, if it is one run, is that o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+import numpy as np
+
+from pixlm.rendering.assembly.flow import flow_of_item, order_of_words
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.pieces import Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
@@ -17,10 +22,19 @@ from pixlm.rendering.backends import centred
 from pixlm.rendering.font import UNITS, Font, ot_script_tag
 from pixlm.rendering.itemize import Item
 from pixlm.rendering.layout import Baseline, LineLayout, ShapedLine, baseline_of
-from pixlm.rendering.unicode.scripts import OpenPairs, continued_runs
+from pixlm.rendering.unicode.bidi import embedding_levels, visual_order
+from pixlm.rendering.unicode.properties import SCRIPT
+from pixlm.rendering.unicode.scripts import COMMON, NO_SCRIPT, OpenPairs, continued_runs
 
 _MOST_WORDS = 100_000
 _LONGEST_WORD = 1024
+
+
+_WORD = re.compile("[^ ]+")
+
+#: A word, the bidi levels of its characters (none: all 0), and the state of the line before it: script, open pairs,
+#: baseline.
+_Key = tuple[str, bytes, str, OpenPairs, Baseline | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -65,41 +79,24 @@ class MixedLines:
         self._rows = rows
         self._inks = inks
         self._draw = draw
-        self._known: dict[tuple[str, str, OpenPairs, Baseline | None], _Word | None] = {}
+        self._known: dict[_Key, _Word | None] = {}
         self._spaces: dict[tuple[Font, str], int] = {}
 
-    def line(self, texts: Sequence[str], setting: Setting) -> Pieces | None:
-        """A line of at least one word, None if it has to go the plain way.
+    def line(self, texts: Sequence[str], script: str) -> Pieces | None:
+        """A line of at least one word that runs from left to right, None if it has to go the plain way.
 
         Args:
-            setting: of its first word.
+            script: the first one on it.
         """
-        if setting.level:
+        words = self._in_states(texts, script, [b""] * len(texts))
+        if words is None or any(self._takes_space(word, before) for before, word in pairwise(words)):
             return None
-        known = self._known
-        script = setting.script
-        opened: OpenPairs = ()
-        baseline: Baseline | None = None
-        words: list[_Word] = []
-        for text in texts:
-            key = text, script, opened, baseline
-            word = known[key] if key in known else self._word(key)
-            if word is None or (words and self._takes_space(word, words[-1])):
-                return None
-            script, opened, baseline = word.script, word.opened, word.baseline
-            words.append(word)
-        top = max([word.top for word in words])
-        bottom = max([word.bottom for word in words])
-        place = centred(-(-(top + bottom) // UNITS), top, self._rows)
-        pictures = [word.pictures.get(place) for word in words]
-        if None in pictures:
-            self._add_pictures(texts, words, place)
-            pictures = [word.pictures[place] for word in words]
+        pictures = self._pictures(texts, words)
+        if pictures is None:
+            return None
         pieces: list[tuple[bytes, int]] = []
         x = inked = 0
         for word, picture in zip(words, pictures, strict=True):
-            if picture is None:
-                return None
             if picture.data:
                 if x + picture.first < inked:
                     return None  # it reaches onto the word before
@@ -107,6 +104,66 @@ class MixedLines:
                 inked = x + picture.last
             x += picture.width + word.space
         return Pieces(pieces, x - words[-1].space)
+
+    def both_ways(self, text: str, base: int) -> Pieces | None:
+        """A line some of whose words run the other way, None if it has to go the plain way. ``base``: its level."""
+        levels, _ = embedding_levels(text, base)
+        spans = [match.span() for match in _WORD.finditer(text)]
+        order = order_of_words(levels, spans)
+        if not order:
+            return None
+        texts = [text[start:end] for start, end in spans]
+        script = next((SCRIPT[char] for char in text if SCRIPT[char] not in NO_SCRIPT), COMMON)
+        words = self._in_states(texts, script, [levels[start:end].tobytes() for start, end in spans])
+        if words is None:
+            return None
+        # Spaces may be runs of their own: all fonts have to be the one that these are of.
+        space = words[0].space
+        if any(word.space != space or set(word.places) != {self._words.space_font} for word in words):
+            return None
+        pictures = self._pictures(texts, words)
+        if pictures is None:
+            return None
+        # Spaces between two words, from left to right, are those between any two words of the order.
+        gaps = _gaps(levels, spans, order)
+        pieces: list[tuple[bytes, int]] = []
+        x = inked = 0
+        for index, gap in zip(order, gaps, strict=False):
+            picture = pictures[index]
+            x += gap * space
+            if picture.data:
+                if x + picture.first < inked and pieces:
+                    return None
+                pieces.append((picture.data, x + picture.first))
+                inked = x + picture.last
+            x += picture.width
+        return Pieces(pieces, x + gaps[-1] * space)
+
+    def _in_states(self, texts: Sequence[str], script: str, levels: Sequence[bytes]) -> list[_Word] | None:
+        """The words of a line, in logical order, in the states that they meet."""
+        known = self._known
+        opened: OpenPairs = ()
+        baseline: Baseline | None = None
+        words: list[_Word] = []
+        for text, own in zip(texts, levels, strict=True):
+            key = text, own, script, opened, baseline
+            word = known[key] if key in known else self._word(key)
+            if word is None:
+                return None
+            script, opened, baseline = word.script, word.opened, word.baseline
+            words.append(word)
+        return words
+
+    def _pictures(self, texts: Sequence[str], words: list[_Word]) -> list[Picture] | None:
+        """The ink of the words of a line."""
+        top = max([word.top for word in words])
+        bottom = max([word.bottom for word in words])
+        place = centred(-(-(top + bottom) // UNITS), top, self._rows)
+        pictures = [word.pictures.get(place) for word in words]
+        if None in pictures:
+            self._add_pictures(texts, words, place)
+            pictures = [word.pictures[place] for word in words]
+        return None if None in pictures else pictures  # type: ignore[return-value]
 
     def _takes_space(self, word: _Word, before: _Word) -> bool:
         """Whether the space between two words is one of the second's font, and differs from the one that it was taken
@@ -123,32 +180,35 @@ class MixedLines:
             width = self._spaces[key] = self._layout.layout(" ", level=0, items=[space]).width
         return width
 
-    def _word(self, key: tuple[str, str, OpenPairs, Baseline | None]) -> _Word | None:
+    def _word(self, key: _Key) -> _Word | None:
         if len(self._known) >= _MOST_WORDS:
             self._known.clear()
         self._known[key] = word = self._in_state(*key)
         return word
 
-    def _in_state(self, text: str, script: str, opened: OpenPairs, baseline: Baseline | None) -> _Word | None:
+    def _in_state(
+        self, text: str, levels: bytes, script: str, opened: OpenPairs, baseline: Baseline | None
+    ) -> _Word | None:
         if not 0 < len(text) <= _LONGEST_WORD:
             return None
         runs, new_script, now_open = continued_runs(text, script, opened)
         runs = [run for run in runs if run[0] < run[1]]
-        found = self._words.items_on_line(text, runs)
+        found = self._words.items_on_line(text, runs, levels)
         if found is None:
             return None
         items = [item for item, _ in found]
         first = items[0]
         baseline = baseline or baseline_of(first)
         line = None
-        if len(items) > 1:
+        flow = flow_of_item(text, first.level)
+        if len(items) > 1 or flow is None:
             line = self._layout.layout(text, level=0, items=items, baseline=baseline)
             if line.missing:
                 return None
         rises = [baseline[1] - item.font.baseline(baseline[0], ot_script_tag(item.script)) for item in items]
         return _Word(
             line=line,
-            setting=Setting(first.script, "L", found[0][1]),
+            setting=Setting(first.script, flow or "L", found[0][1]),
             rise=rises[0],
             script=new_script,
             opened=now_open,
@@ -175,3 +235,21 @@ class MixedLines:
             inks = self._inks.find([text for text, _ in group], setting, baseline)
             for (_, word), ink in zip(group, inks, strict=True):
                 word.pictures[place] = ink
+
+
+def _gaps(levels: np.ndarray, spans: Sequence[tuple[int, int]], order: Sequence[int]) -> list[int]:
+    """How many spaces there are before each word and after the last one, from left to right."""
+    owners = np.full(len(levels), -1)
+    for index, (start, end) in enumerate(spans):
+        owners[start:end] = index
+    gaps = [0]
+    last = -1
+    for place in visual_order(levels.tolist()):
+        owner = int(owners[place])
+        if owner < 0:
+            gaps[-1] += 1
+        elif owner != last:
+            gaps.append(0)
+            last = owner
+    first, *rest = gaps
+    return [first, *rest]

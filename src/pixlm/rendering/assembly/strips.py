@@ -64,7 +64,8 @@ class Strips:
         words = text.split(" ")
         setting = self._words.setting(words, level)
         if setting is None:
-            return None
+            base = self._words.base_level(words) if level is None else level
+            return self._mixed.both_ways(text, base) if base else None
         table = self._tables.get(setting) or self._table(setting)
         strips = list(map(table.get, words))
         if None in strips:
@@ -74,7 +75,8 @@ class Strips:
         try:
             data = b"".join(strips)  # type: ignore[arg-type]
         except TypeError:  # False among them
-            return self._mixed.line(words, setting)
+            line = None if setting.level else self._mixed.line(words, setting.script)
+            return line or self._mixed.both_ways(text, setting.level)
         # There is no space after the last word. What is on its strip from there on is white, right of a word that runs
         # from left to right and left of one that runs from right to left.
         width = len(data) // self._column - table.space

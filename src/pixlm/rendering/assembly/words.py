@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.assembly.flow import flow_of, levels_inside, runs_one_way
+from pixlm.rendering.assembly.flow import flow_of, flow_of_item, levels_inside, runs_one_way
 from pixlm.rendering.font import Font
 from pixlm.rendering.itemize import NO_FONT, Item, font_runs
 from pixlm.rendering.layout import LineLayout, ShapedLine
@@ -132,33 +132,50 @@ class Words:
         for start, end in pairwise(borders):
             yield Item(start, end, int(levels[start]), setting.script, self._fonts.fonts[setting.font])
 
-    def items_on_line(self, word: str, runs: list[tuple[int, int, str]]) -> list[tuple[Item, int]] | None:
-        """The items, with their fonts' places, of a word in a line of several scripts or fonts that runs from left to
-        right. None if the word cannot be drawn apart; of one item `Inks` find that out.
+    @property
+    def space_font(self) -> int:
+        """The font of spaces that stand by themselves."""
+        return self._fonts.for_space(False)
+
+    def items_on_line(
+        self, word: str, runs: list[tuple[int, int, str]], levels: bytes
+    ) -> list[tuple[Item, int]] | None:
+        """The items, with their fonts' places, of a word in a line of several scripts, fonts or directions. None if the
+        word cannot be drawn apart; of one item in a flow `Inks` find that out.
 
         Args:
             runs: start, end and script of the stretches of one script.
+            levels: bidi levels of the characters; without, they run from left to right.
         """
         choose = self._fonts.choose
-        if not runs_one_way(word, "L") or not all(map(_is_self_contained, word)) or GENERAL_CATEGORY[word[0]][0] == "M":
+        if (not levels and not runs_one_way(word, "L")) or not all(map(_is_self_contained, word)) or GENERAL_CATEGORY[word[0]][0] == "M":
             return None
         if NO_FONT in (choose(word[0], False), choose(word[-1], False)) or len(self._fonts.fonts) in self._fonts.places(
             word, False
         ):
             return None
         found = [
-            (start, end, script, font)
+            (Item(start, end, levels[start] if levels else 0, script, self._fonts.fonts[font]), font)
             for first, last, script in runs
-            for start, end, font in font_runs(word, first, last, self._fonts, False)
+            for begin, stop in _level_runs(levels, first, last)
+            for start, end, font in font_runs(word, begin, stop, self._fonts, False)
         ]
-        for start, end, script, font in (found[0], found[-1]) if len(found) > 1 else ():
-            shaped = self._fonts.fonts[font].shape_apart(f"  {word[start:end]}  ", script=script, rtl=False)
-            stop = 2 + end - start
-            if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, stop, False):
-                return None
-        return [(Item(start, end, 0, script, self._fonts.fonts[font]), font) for start, end, script, font in found]
+        if len(found) > 1 or flow_of_item(word, found[0][0].level) is None:
+            for item, _ in (found[0], found[-1]):
+                text = f"  {word[item.start : item.end]}  "
+                rtl = bool(item.level & 1)
+                shaped = item.font.shape_apart(text, script=item.script, rtl=rtl)
+                if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, len(text) - 2, rtl):
+                    return None
+        return found
 
 
 def _is_self_contained(char: str) -> bool:
     """Whether a character is neither a joiner nor part of sequences such as emoji."""
     return not is_default_ignorable(char) and char not in "\t\u2028" and EMOJI_CATEGORY[char] in ".kt"
+
+
+def _level_runs(levels: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The stretches of one level from ``start`` to ``end``."""
+    borders = [index for index in range(start + 1, end) if levels and levels[index] != levels[index - 1]]
+    yield from pairwise((start, *borders, end))
