@@ -1,6 +1,6 @@
-"""The opponent of `rendering.py`: the published renderers' own way of drawing with PangoCairo, nothing left out or added.
+"""The opponent of `rendering.py`: the published renderers' own way of drawing with PangoCairo.
 
-* ``continuous``: a surface of all patches, one layout for the text, measured and drawn, the surface copied and inverted.
+* ``continuous``: a surface of all patches, one layout for the text, measured and drawn; the surface is inverted.
 * ``words``: the same with a layout for each word and its space.
 * ``pair``: a layout for each text.
 * ``bigrams``: a layout for every single character, made twice: once to measure it, once to draw it.

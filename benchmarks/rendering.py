@@ -7,9 +7,9 @@ in small portions that take turns, so that whatever else the machine does hits b
 * cold: a new renderer, every line once: its caches fill as it goes.
 * warm: the same lines again. What is kept is glyphs, words and cells, never a whole line unless it is one word.
 
-Lines come from the text that ships with the tests (the Universal Declaration of Human Rights, 60 lines a language, so
-"cold" sees few words twice), or from ``--text FOLDER``: one ``LANG.txt`` or ``LANG/LANG.txt.gz`` a language (en, uk, hi,
-ar, th, ta, zh), which is how the table of the docs was made.
+Lines come from the text that ships with the tests (the Universal Declaration of Human Rights: few lines, so "cold" sees
+few words twice), or from ``--text FOLDER``: one ``LANG.txt`` or ``LANG/LANG.txt.gz`` a language (en, uk, hi, ar, th, ta,
+zh), which is how the table of the docs was made. Lines of one script and lines with several ("mixed") are told apart.
 
 Also prints upstream's recorded lines per second on its authors' lines (another machine, another text: an order of
 magnitude against a straw man, not a ratio), memory of the warm caches, and the time that the import takes.
@@ -29,14 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.append("/usr/lib/python3/dist-packages")  # where Debian puts PyGObject; last, so that nothing else changes
 
 from pango_opponent import PangoOpponent
 
 from pixlm import TextRenderer
 from pixlm.errors import UsageError
+from pixlm.rendering.unicode.properties import SCRIPT
+from pixlm.rendering.unicode.scripts import NO_SCRIPT
 
 UDHR = Path(__file__).resolve().parent.parent / "tests" / "data" / "udhr" / "udhr.tsv"
 
@@ -130,21 +130,26 @@ class Row:
 
 def measure(code: str, lines: list[str]) -> list[Row]:
     """Every mode of one language."""
+    mixed = [line for line in lines if len({SCRIPT[char] for char in line} - NO_SCRIPT) > 1]
+    lines = [line for line in lines if line not in set(mixed)]
     words = [line.split() for line in lines]
     pairs = list(zip(lines[::2], lines[1::2], strict=False))
     rows = []
     continuous = TextRenderer(missing_glyph="box")
     opponent = PangoOpponent(continuous)
     rows.append(race(code, "continuous", opponent.text, continuous, lines))
+    if len(mixed) >= PORTION:
+        rows.append(race(code, "mixed", opponent.text, TextRenderer(missing_glyph="box"), mixed))
     rows.append(race(code, "words", opponent.words, TextRenderer(missing_glyph="box"), words))
     rows.append(race(code, "pair", opponent.pair, TextRenderer(missing_glyph="box"), pairs))
     few = lines[: max(len(lines) // 4, PORTION)]  # the opponent takes 10 ms a line
     rows.append(race(code, "bigrams", opponent.bigrams, TextRenderer(strategy="bigrams", missing_glyph="box"), few))
-    both = lines + few
     rows[-1].ours["cold"] = cold_speed(lambda: TextRenderer(strategy="bigrams", missing_glyph="box"), lines)
     batch = TextRenderer(strategy="bigrams", missing_glyph="box")
-    batch(both)
-    rows[-1].ours["batch"] = speed(lambda portion: batch(portion), [lines[i : i + 64] for i in range(0, len(lines), 64)], 64)
+    batch(lines)
+    rows[-1].ours["batch"] = speed(
+        lambda portion: batch(portion), [lines[i : i + 64] for i in range(0, len(lines), 64)], 64
+    )
     return rows
 
 
@@ -194,7 +199,9 @@ def clock(draw: Draw, inputs: list[Any]) -> float:
 
 
 def print_table(rows: list[Row]) -> None:
-    print(f"{'':10} {'mode':11} {'cold':>7} {'full':>7} {'used':>7} {'batch':>7}   times the opponent; * below the floor")
+    print(
+        f"{'':10} {'mode':11} {'cold':>7} {'full':>7} {'used':>7} {'batch':>7}   times the opponent; * below the floor"
+    )
     for row in rows:
         floors = floors_of(row)
         cells = []
@@ -239,11 +246,14 @@ def cache_memory(lines: list[str], strategy: str) -> float:
         "import sys; from pixlm import TextRenderer\n"
         "def rss(): return int(open('/proc/self/statm').read().split()[1]) * 4096 / 1e6\n"
         "lines = sys.stdin.buffer.read().decode().split('\\n')\n"
-        f"r = TextRenderer(strategy='{strategy}', missing_glyph='box'); r.render(lines[0], padding=False); before = rss()\n"
+        f"r = TextRenderer(strategy='{strategy}', missing_glyph='box')\n"
+        "r.render(lines[0], padding=False); before = rss()\n"
         "for line in lines: r.render(line, padding=False)\n"
         "print(rss() - before)"
     )
-    done = subprocess.run([sys.executable, "-c", code], input="\n".join(lines).encode(), capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input="\n".join(lines).encode(), capture_output=True, check=True
+    )
     return float(done.stdout)
 
 

@@ -19,6 +19,7 @@ from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import run_positions
 from pixlm.rendering.missing import MissingBox
 
+
 class Points(NamedTuple):
     """Ink: places on a canvas of the painter's height, and coverage there; columns from ``first`` to ``end - 1``."""
 

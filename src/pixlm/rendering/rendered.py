@@ -49,8 +49,11 @@ class Rendered:
 
 
 class Assembled(NamedTuple):
-    """An image that is ready to be drawn; it shows all of its text, and every character has a font. ``separators``: patch indices, the last one the
-    closing one's; ``draw``: draws it onto a white image, uint8 [P, columns(, 3)], of at least that many patches."""
+    """An image that is ready to be drawn; it shows all of its text, and every character has a font.
+
+    ``separators``: patch indices, the last one the closing one's; ``draw``: draws it onto a white image, uint8
+    [P, columns(, 3)], that has room for the closing separator.
+    """
 
     separators: list[int]
     word_starts: list[int] | None
@@ -143,7 +146,9 @@ def make_batch(
     }
     if sample_mapping is not None:
         entries["overflow_to_sample_mapping"] = np.array(sample_mapping, np.int64)
-        entries["first_word"] = np.array([0 if isinstance(one, Assembled) else one.first_word for one in rendered], np.int64)
+        entries["first_word"] = np.array(
+            [0 if isinstance(one, Assembled) else one.first_word for one in rendered], np.int64
+        )
     return RenderedBatch(_to_torch(entries) if return_tensors == "pt" else entries)
 
 

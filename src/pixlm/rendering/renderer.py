@@ -291,6 +291,7 @@ class TextRenderer:
             UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
         """
         check_padding(padding)
+        _check_stride(stride)
         if not return_offset_mapping and not return_overflowing_patches:
             assembled = self._assemble(text, rtl, text_a_max_length)
             if assembled is not None:
@@ -329,6 +330,7 @@ class TextRenderer:
             a mapping, see :class:`RenderedBatch`. With ``padding=False`` images are as long as each text.
         """
         check_padding(padding)
+        _check_stride(stride)
         rendered: list[Rendered | Assembled] = []
         samples: list[int] = []
         for index, one in enumerate(_as_batch(inputs, is_split_into_words)):
@@ -488,8 +490,6 @@ class TextRenderer:
         text_a_max_length: int | None,
     ) -> Rendered:
         """As :meth:`render`, without padding."""
-        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 0:
-            raise UsageError(f"stride is {stride!r}, but it must be a number of patches, 0 or more")
         upstreams = isinstance(text, tuple) and self.compat and self.strategy == "continuous"
         if return_overflowing_patches and not return_offset_mapping and upstreams:
             raise UsageError("return_overflowing_patches=True requires that return_offset_mapping is also set to True")
@@ -657,6 +657,11 @@ def _positive_int(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise UsageError(f"{name} is {value!r}, but it must be a whole number above 0")
     return int(value)
+
+
+def _check_stride(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"stride is {value!r}, but it must be a number of patches, 0 or more")
 
 
 def _optional_int(value: Any) -> int | None:

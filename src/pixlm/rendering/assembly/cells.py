@@ -189,7 +189,9 @@ class AssembledCells:
         try:
             row = b"".join(numbers)  # type: ignore[arg-type]
         except TypeError:  # False among them
-            return None if self._mirrors else self._both_ways(text.split() if not is_list else words, text, rtl, is_list)
+            return (
+                None if self._mirrors else self._both_ways(text.split() if not is_list else words, text, rtl, is_list)
+            )
         return _row_of(words, flow, row, numbers)
 
     def _both_ways(self, words: list[str], text: str, rtl: bool | None, is_list: bool) -> _Row | None:
@@ -221,7 +223,9 @@ class AssembledCells:
             index = np.frombuffer(numbers, _ID).copy()
             spilt = self._spilt(rows, index)
             numbers = index.tobytes()
-        return None if spilt is None else Assembled(separators, word_starts, partial(_draw, self._table, numbers, spilt))
+        return (
+            None if spilt is None else Assembled(separators, word_starts, partial(_draw, self._table, numbers, spilt))
+        )
 
     def _spilt(self, rows: list[_Row], index: np.ndarray) -> list[tuple[np.ndarray, int]] | None:
         """The ink beyond words' patches, with the pixel where it begins.
@@ -317,8 +321,8 @@ class AssembledCells:
                 self._keep_spill(word, flow, columns, (start, stop), (low, high))
 
     def _painted(self, group: list[_Placed], first: int) -> bytes | None:
-        """The columns of sprites that reach onto one another, composited one after the other, from ``first`` on. None if
-        that is not what drawing their lines one after the other gives: of lines of several runs."""
+        """The columns of sprites that reach onto one another, from ``first`` on, composited one after the other. None
+        if that is not what drawing their lines one after the other gives: of lines of several runs."""
         key = tuple([part for placed in group for part in (placed.sprite, placed.at - first)])
         if key not in self._groups:
             if len(self._groups) >= _MOST_SPRITES:
@@ -369,7 +373,7 @@ class AssembledCells:
         if not given and not self._mirrors and not runs_one_way(word, flow):
             return None
         cells = self._strategy.cells_of_word(word, levels, self._layout, self._painter.rows)
-        return None if any([cell.missing for cell in cells]) else cells
+        return None if any(cell.missing for cell in cells) else cells
 
     def _keep(self, word: _Name, flow: str, book: _Book) -> None:
         drawn = self._drawn([word], flow)

@@ -11,7 +11,6 @@ reverse, and each looks the same in all lines of a flow.
 from __future__ import annotations
 
 import re
-
 from collections.abc import Sequence
 from itertools import groupby
 

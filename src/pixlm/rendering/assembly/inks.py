@@ -47,7 +47,7 @@ class Inks:
             for word in new:
                 table[word] = None
                 if len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
-                    if setting.level and has_numbers(word) or self._words.has_colour(setting):
+                    if (setting.level and has_numbers(word)) or self._words.has_colour(setting):
                         table[word] = self._laid_out(word, setting, baseline)
                     else:
                         apart.append(word)

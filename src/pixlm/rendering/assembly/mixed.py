@@ -64,7 +64,7 @@ class _Word:
 
 
 class MixedLines:
-    """Lines on canvases of ``rows`` pixels. ``draw``: a line drawn alone with its baseline so many units below the top."""
+    """Lines on canvases of ``rows`` pixels. ``draw``: draws a line alone, its baseline so many units below the top."""
 
     def __init__(
         self,

@@ -39,10 +39,9 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
     margin = painter.rows  # around the line, for ink that reaches beyond its advance
     canvas = painter.blank(line.width + 2 * margin)
     painter.draw(canvas, line, margin, baseline)
-    inked = canvas.reshape(len(canvas), -1).any(axis=1) if not painter.rgb else (canvas < 255).any(axis=(1, 2))
-    first, last = margin, margin
-    if inked.any():
-        first, last = int(inked.argmax()), len(inked) - int(inked[::-1].argmax())
+    blank = 255 if painter.rgb else 0
+    inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
+    first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
     columns = canvas[first:last] if painter.rgb else 255 - canvas[first:last]
     return Picture(columns.tobytes(), line.width, first - margin, last - margin)
 
@@ -68,7 +67,7 @@ def _ink_of_run(run: ShapedRun, painter: InkPainter, baseline: int) -> Picture:
         if len(points.places):
             column = (x + UNITS // 2) >> 10
             first = min(first, column + points.first) if glyphs else column + points.first
-            last = max(last, column + points.end)  if glyphs else column + points.end
+            last = max(last, column + points.end) if glyphs else column + points.end
             glyphs.append(points)
             columns.append(column)
     coverage = painter.coverage(glyphs, [column - first for column in columns], last - first)

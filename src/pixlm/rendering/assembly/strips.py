@@ -1,8 +1,8 @@
-"""Lines of one script, direction and font, put together from strips: the pixel columns of a word and the space after it.
+"""Lines of one script, direction and font put together from strips: the pixel columns of a word and its space.
 
 A strip begins and ends a little beside its place on the line (``SHIFT``), in the white of a space, so that ink which
-reaches over the edge of a word's advance is on the word's own strip. Where ink reaches further, the line goes the way of
-`mixed`.
+reaches over the edge of a word's advance is on the word's own strip. Where ink reaches further, the line goes the way
+of `mixed`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Table(dict[str, bytes | bool]):
 
 
 class Strips:
-    """Strips of one set of fonts on canvases of one painter. ``baseline``: where a line stands, in units from the top."""
+    """Strips of one set of fonts on canvases of one painter. ``baseline``: where a line stands, units below the top."""
 
     def __init__(
         self, words: Words, layout: LineLayout, painter: Painter, baseline: Callable[[ShapedLine], int]

@@ -148,7 +148,11 @@ class Words:
             levels: bidi levels of the characters; without, they run from left to right.
         """
         choose = self._fonts.choose
-        if (not levels and not runs_one_way(word, "L")) or not all(map(_is_self_contained, word)) or GENERAL_CATEGORY[word[0]][0] == "M":
+        if (
+            (not levels and not runs_one_way(word, "L"))
+            or not all(map(_is_self_contained, word))
+            or GENERAL_CATEGORY[word[0]][0] == "M"
+        ):
             return None
         if NO_FONT in (choose(word[0], False), choose(word[-1], False)) or len(self._fonts.fonts) in self._fonts.places(
             word, False

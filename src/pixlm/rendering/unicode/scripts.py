@@ -41,9 +41,7 @@ def script_runs(text: str) -> list[tuple[int, int, str]]:
     return continued_runs(text, COMMON, ())[0]
 
 
-def continued_runs(
-    text: str, current: str, opened: OpenPairs
-) -> tuple[list[tuple[int, int, str]], str, OpenPairs]:
+def continued_runs(text: str, current: str, opened: OpenPairs) -> tuple[list[tuple[int, int, str]], str, OpenPairs]:
     """The runs of a text that goes on a line.
 
     Args:
