@@ -7,8 +7,8 @@ in small portions that take turns, so that whatever else the machine does hits b
 * cold: a new renderer, every line once: its caches fill as it goes.
 * warm: the same lines again. What is kept is glyphs, words and cells, never a whole line unless it is one word.
 
-Lines come from the text that ships with the tests (the Universal Declaration of Human Rights: few lines, so "cold" sees
-few words twice), or from ``--text FOLDER``: one ``LANG.txt`` or ``LANG/LANG.txt.gz`` a language (en, uk, hi, ar, th, ta,
+Lines come from the text that ships with the tests (the Universal Declaration of Human Rights: few, so "cold" sees few
+words twice), or from ``--text FOLDER``: one ``LANG.txt`` or ``LANG/LANG.txt.gz`` a language (en, uk, hi, ar, th, ta,
 zh), which is how the table of the docs was made. Lines of one script and lines with several ("mixed") are told apart.
 
 Also prints upstream's recorded lines per second on its authors' lines (another machine, another text: an order of

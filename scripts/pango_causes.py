@@ -60,7 +60,7 @@ class Causes:
             place = run.item.start - start, run.item.end - run.item.start
             rtl = bool(run.item.level & 1)
             theirs = shaper.shape(text, *place, run.item.script, rtl)
-            shaped = font.shape(text, *place, script=run.item.script, language="c", rtl=rtl)
+            shaped = font.shape(text, *place, script=run.item.script, rtl=rtl)
             ours = list(zip(shaped.glyphs, shaped.positions, strict=True))
             if [_drawn(glyph) for glyph in ours] != [_drawn(glyph) for glyph in theirs]:
                 return f"shaping: the system's HarfBuzz {shaper.version}, pixlm's {self._version}"
