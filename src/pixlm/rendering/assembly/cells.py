@@ -34,6 +34,7 @@ _BLACK = _ID.type(0).tobytes()  # the first patch of a table
 _LONGEST_WORD = 1024
 _MOST_SPRITES = 50_000
 _MOST_PATCHES = 200_000
+_MOST_WORDS = 200_000
 _MARGIN = 2  # patches around a word that is drawn
 
 
@@ -140,6 +141,7 @@ class AssembledCells:
         """Empty caches. Images that are still to be drawn keep their table."""
         self._table = PatchTable(self._painter.rows, 3 if self._painter.rgb else 1)
         self._books: dict[str, _Book] = {}
+        self._kept = 0  # words
         self._spills: dict[tuple[_Name, str], _Spill] = {}
         self._joints: dict[tuple[_Name, _Name, str], np.ndarray | None] = {}
         self._sprites: dict[int, _Sprite] = {}
@@ -169,7 +171,7 @@ class AssembledCells:
     def _row(self, words: list[str], text: str, rtl: bool | None, *, is_list: bool = False) -> _Row | None:
         if not words or not words[0]:
             return None
-        if self._table.count > _MOST_PATCHES:
+        if self._table.count > _MOST_PATCHES or self._kept > _MOST_WORDS:
             self._start()
         if self._mirrors:
             flow: str | None = "R" if rtl or (rtl is None and looks_rtl(text)) else "L"
@@ -275,6 +277,7 @@ class AssembledCells:
     def _add(self, words: list[_Name], flow: str, book: _Book) -> None:
         """Draw words that are met for the first time."""
         patch = self._painter.rows
+        self._kept += len(words)
         parts: list[bytes] = []  # of a strip on which the words stand side by side, margins between them
         begin = _MARGIN * patch
         end = 0  # of the parts, in pixels

@@ -33,7 +33,6 @@ class _Table(dict[str, bytes | bool]):
         super().__init__()
         self.space = space
         self.baseline = baseline
-        self.bytes = 0
 
 
 class Strips:
@@ -49,6 +48,7 @@ class Strips:
         self._inks = Inks(words, painter, self._ink)
         self._mixed = MixedLines(words, layout, painter.rows, self._inks, self._ink)
         self._tables: dict[Setting, _Table] = {}
+        self._bytes = 0
         self._pictures: dict[tuple[str, int | None], Picture | None] = {}
         self._column = painter.rows * (3 if painter.rgb else 1)  # bytes
         self._white = b"\xff" * self._column
@@ -94,14 +94,14 @@ class Strips:
 
     def _with_new(self, words: list[str], table: _Table, setting: Setting) -> list[bytes | bool | None]:
         """The strips of words some of which are met for the first time."""
-        if table.bytes > _CACHE_BYTES:
-            table.clear()
-            table[""] = self._white * table.space
-            table.bytes = 0
+        if self._bytes > _CACHE_BYTES:
+            self._tables.clear()
+            self._bytes = 0
+            table = self._table(setting)
         new = [word for word in dict.fromkeys(words) if word not in table]
         for word, ink in zip(new, self._inks.find(new, setting, table.baseline), strict=True):
             strip = table[word] = False if ink is None else self._strip(ink, table.space, bool(setting.level))
-            table.bytes += 100 + len(word) + (len(strip) if isinstance(strip, bytes) else 0)
+            self._bytes += 100 + len(word) + (len(strip) if isinstance(strip, bytes) else 0)
         return list(map(table.get, words))
 
     def _strip(self, ink: Picture, space: int, rtl: bool) -> bytes | bool:

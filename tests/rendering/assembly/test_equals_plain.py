@@ -1,0 +1,135 @@
+"""What is put together from words equals, byte for byte, what is drawn the plain way."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixlm import TextRenderer
+
+UDHR = Path(__file__).parents[2] / "data" / "udhr" / "udhr.tsv"
+TEXTS = {row.split("\t")[0]: row.split("\t")[1] for row in UDHR.read_text(encoding="utf-8").splitlines()}
+
+#: Words that hang on what stands beside them, or look as if they did.
+ODD = [
+    *("", "(", ")", "[2024]", "3-2", "50%", "12:30", "-7", "...", "«", "»", "“a", "b”", "’tis", "(a", "b)", "()", "é"),
+    *("fi", "jj", "ff", "f", "j", "AV.", "T.", "e\u0301", "\u0301", "क्ष", "क्", "\u094d", "ู", "नि", "தொ", "ொ", "ᠮᠣ"),
+    *("\u200d", "ب\u200d", "\u200cب", "لا", "(د-3)", "217", "١٢٣", "٣٫١٤", "قال:", "a\u0627b", "\u05d0b", "שלום,", "ש1"),
+    *("漢字", "、", "第1条", "가", "👍", "👍🏽", "1\ufe0f\u20e3", "©", "™", "\u00a0", "x\u00a0y", "\u202eab\u202c", "\u2067"),
+    *("\U0001f1e9\U0001f1ea", "\ue000", "𝒳", "\ufeffword", "W" * 70, "ﷺ", "\u0600", "ไทย", "ำ", "ம்", "ß", "Ǆ", "İ"),
+]
+SETTINGS = [
+    {},
+    {"compat": "pixel"},
+    {"compat": "pixel-m4", "rgb": True},
+    {"strategy": "bigrams"},
+    {"strategy": "bigrams", "compat": "pixel-m4"},
+    {"strategy": "grapheme-bigrams", "rgb": True},
+    {"strategy": "adaptive"},
+]
+
+
+def lines(count: int, seed: int) -> list[str]:
+    """Stretches of real texts, some with words of other languages or odd ones among them."""
+    draw = random.Random(seed)
+    words = {code: text.split() for code, text in TEXTS.items()}
+    made = []
+    for number in range(count):
+        own = draw.choice(list(words.values()))
+        start = draw.randrange(len(own))
+        line = own[start : start + draw.randint(1, 8)]
+        if number % 3:
+            foreign = draw.choice(list(words.values())) if number % 2 else ODD
+            for _ in range(draw.randint(1, 3)):
+                line.insert(draw.randint(0, len(line)), draw.choice(foreign))
+        made.append((" " * (1 + (number % 11 == 0))).join(line))
+    return made
+
+
+def plainly(renderer: TextRenderer, function, *arguments, **keywords):
+    assembler, renderer._assembler = renderer._assembler, None
+    try:
+        return function(*arguments, **keywords)
+    finally:
+        renderer._assembler = assembler
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_every_image_is_the_same(setting):
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+    texts = lines(150, seed=len(str(setting)))
+    assembled = 0
+    for number, text in enumerate(texts):
+        inputs = [text, text.split(" "), (text, texts[number - 1])]
+        for one in inputs:
+            options = {"padding": False, "rtl": (None, None, True, False)[number % 4]}
+            if number % 5 == 0:
+                options["text_a_max_length"] = 20
+            ours = renderer.render(one, **options)
+            plain = plainly(renderer, renderer.render, one, **options)
+            assert np.array_equal(ours.pixel_values, plain.pixel_values), (one, options)
+            assert {**vars(ours), "pixel_values": 0} == {**vars(plain), "pixel_values": 0}, (one, options)
+            found = renderer._assemble(one, options["rtl"], options.get("text_a_max_length"))
+            assembled += found is not None
+    assert assembled > len(texts)  # of three times as many
+
+
+@pytest.mark.parametrize("setting", [{}, {"strategy": "bigrams", "rgb": True}], ids=str)
+@pytest.mark.parametrize("padding", ["longest", "max_length", "multiple_of_64", False])
+def test_every_batch_is_the_same(setting, padding):
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=100, **setting)
+    texts = lines(30, seed=3)
+    ours = renderer(texts, padding=padding)
+    plain = plainly(renderer, renderer, texts, padding=padding)
+    assert list(ours) == list(plain)
+    for key in ours:
+        for one, other in zip(ours[key], plain[key], strict=True):
+            assert np.array_equal(one, other), key
+    if padding:
+        assert ours["pixel_values"].flags.c_contiguous
+        assert ours["pixel_values"].dtype == plain["pixel_values"].dtype
+
+
+def test_what_was_seen_before_does_not_matter():
+    """Also not with caches so small that they are emptied all the time."""
+    texts = lines(60, seed=5)
+    for setting in ({}, {"strategy": "bigrams"}):
+        fresh = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+        used = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+        for text in reversed(texts):
+            used.render(text)
+        for text in texts:
+            assert np.array_equal(used.render(text).pixel_values, fresh.render(text).pixel_values), text
+
+
+def test_caches_are_bounded(monkeypatch):
+    from pixlm.rendering.assembly import cells, inks, mixed, strips, words
+
+    for module, name in (
+        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_SPRITES"), (inks, "_CACHE_BYTES"), (strips, "_CACHE_BYTES"),
+        (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"), (words, "_MOST_TRAITS"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, 3)
+    for setting in ({}, {"strategy": "bigrams"}):
+        renderer = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+        for text in lines(60, seed=6):
+            plain = plainly(renderer, renderer.render, text)
+            assert np.array_equal(renderer.render(text).pixel_values, plain.pixel_values), text
+        assembler = renderer._assembler
+        if setting:
+            assert assembler._table.count < 200
+        else:
+            assert sum(map(len, assembler._strips._tables.values())) < 40
+
+
+def test_words_with_marks_that_reach_across_spaces_are_drawn_with_their_line(monkeypatch):
+    """A font whose rules look beyond a space: nothing is drawn apart."""
+    from pixlm.rendering.font import ShapedApart
+
+    monkeypatch.setattr(ShapedApart, "is_apart", lambda *_: False)
+    renderer = TextRenderer()
+    assert renderer._assemble("two words", None, None) is None
+    assert renderer.render("two words").num_text_patches == 4
