@@ -7,19 +7,50 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+from fontTools.ttLib import TTFont
 
 from pixlm import TextRenderer
 
 UDHR = Path(__file__).parents[2] / "data" / "udhr" / "udhr.tsv"
+NOTO = Path(__file__).parents[2] / "golden" / "fonts" / "NotoSans-Regular.ttf"
 TEXTS = {row.split("\t")[0]: row.split("\t")[1] for row in UDHR.read_text(encoding="utf-8").splitlines()}
 
 #: Words that hang on what stands beside them, or look as if they did.
 ODD = [
     *("", "(", ")", "[2024]", "3-2", "50%", "12:30", "-7", "...", "«", "»", "“a", "b”", "’tis", "(a", "b)", "()", "é"),
-    *("fi", "jj", "ff", "f", "j", "AV.", "T.", "e\u0301", "\u0301", "क्ष", "क्", "\u094d", "ู", "नि", "தொ", "ொ", "ᠮᠣ"),
-    *("\u200d", "ب\u200d", "\u200cب", "لا", "(د-3)", "217", "١٢٣", "٣٫١٤", "قال:", "a\u0627b", "\u05d0b", "שלום,", "ש1"),
-    *("漢字", "、", "第1条", "가", "👍", "👍🏽", "1\ufe0f\u20e3", "©", "™", "\u00a0", "x\u00a0y", "\u202eab\u202c", "\u2067"),
-    *("\U0001f1e9\U0001f1ea", "\ue000", "𝒳", "\ufeffword", "W" * 70, "ﷺ", "\u0600", "ไทย", "ำ", "ம்", "ß", "Ǆ", "İ"),
+    *("fi", "jj", "ff", "f", "j", "AV.", "T.", "e\u0301", "\u0301", "क्ष", "क्", "\u094d", "ू", "नि", "தொ", "ொ", "ᠮᠣ"),
+    *("\u200d", "ب\u200d", "\u200cب", "لا", "(د-3)", "217", "١٢٣", "٣٫١٤", "قال:", "a\u0627b", "\u05d0b", "שלום,"),
+    *(
+        "漢字",
+        "、",
+        "第1条",
+        "가",
+        "👍",
+        "👍🏽",
+        "1\ufe0f\u20e3",
+        "©",
+        "™",
+        "\u00a0",
+        "x\u00a0y",
+        "\u202eab\u202c",
+        "ש1",
+    ),
+    *(
+        "\U0001f1e9\U0001f1ea",
+        "\ue000",
+        "𝒳",
+        "\ufeffword",
+        "W" * 70,
+        "ﷺ",
+        "\u0600",
+        "ไทย",
+        "ำ",
+        "ம்",
+        "ß",
+        "Ǆ",
+        "\u2067",
+    ),
 ]
 SETTINGS = [
     {},
@@ -72,8 +103,7 @@ def test_every_image_is_the_same(setting):
             plain = plainly(renderer, renderer.render, one, **options)
             assert np.array_equal(ours.pixel_values, plain.pixel_values), (one, options)
             assert {**vars(ours), "pixel_values": 0} == {**vars(plain), "pixel_values": 0}, (one, options)
-            found = renderer._assemble(one, options["rtl"], options.get("text_a_max_length"))
-            assembled += found is not None
+            assembled += renderer._assemble(one, options["rtl"], options.get("text_a_max_length")) is not None
     assert assembled > len(texts)  # of three times as many
 
 
@@ -109,8 +139,8 @@ def test_caches_are_bounded(monkeypatch):
     from pixlm.rendering.assembly import cells, inks, mixed, strips, words
 
     for module, name in (
-        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_SPRITES"), (inks, "_CACHE_BYTES"), (strips, "_CACHE_BYTES"),
-        (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"), (words, "_MOST_TRAITS"),
+        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_SPRITES"), (inks, "_CACHE_BYTES"),
+        (strips, "_CACHE_BYTES"), (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"), (words, "_MOST_TRAITS"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, 3)
     for setting in ({}, {"strategy": "bigrams"}):
@@ -125,11 +155,26 @@ def test_caches_are_bounded(monkeypatch):
             assert sum(map(len, assembler._strips._tables.values())) < 40
 
 
-def test_words_with_marks_that_reach_across_spaces_are_drawn_with_their_line(monkeypatch):
-    """A font whose rules look beyond a space: nothing is drawn apart."""
-    from pixlm.rendering.font import ShapedApart
+RULES = {
+    "lookahead": "feature calt { sub a' space b by e; } calt;",
+    "two spaces away": "feature calt { sub a' space o space b by e; } calt;",
+    "at the end": "feature calt { ignore sub a' space; sub a' by e; } calt;",
+    "backtrack": "feature calt { sub a space b' by e; } calt;",
+    "kerning with the space": "feature kern { pos a space -300; pos space b 200; } kern;",
+    "ligature": "feature liga { sub a space b by e; } liga;",
+}
 
-    monkeypatch.setattr(ShapedApart, "is_apart", lambda *_: False)
-    renderer = TextRenderer()
-    assert renderer._assemble("two words", None, None) is None
-    assert renderer.render("two words").num_text_patches == 4
+
+@pytest.mark.parametrize("rule", RULES)
+def test_fonts_whose_rules_reach_across_spaces(rule, tmp_path):
+    font = TTFont(NOTO)
+    del font["GSUB"], font["GPOS"]
+    addOpenTypeFeaturesFromString(font, RULES[rule])
+    font.save(tmp_path / "rule.ttf")
+    renderer = TextRenderer(tmp_path / "rule.ttf", max_seq_length=40)
+    for text in ("a b", "xa bx", "a c", "a", "b", "c a b a", "a o b", "a o c", "b a", "ab ba", "a  b", "xa oo"):
+        for one in (text, text.split(), (text, text)):
+            plain = plainly(renderer, renderer.render, one)
+            assert np.array_equal(renderer.render(one).pixel_values, plain.pixel_values), one
+    # Words without these letters are not concerned, unless the space itself looks at what follows it.
+    assert (renderer._assemble("xx yy", None, None) is None) == (rule == "kerning with the space")
