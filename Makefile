@@ -34,7 +34,7 @@ docs: install
 bench: install
 	$(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/training.py
-	$(BIN)/python benchmarks/pretraining.py
+	$(BIN)/python benchmarks/strips.py
 
 clean:
 	rm -rf $(VENV) build dist site

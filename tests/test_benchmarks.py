@@ -83,10 +83,10 @@ def test_pretraining_script_runs_at_toy_size(capsys, monkeypatch, tmp_path):
 
 def test_text_to_strips(capsys, monkeypatch):
     monkeypatch.setenv("PIXLM_CACHE", "")
-    pretraining = script("pretraining")
-    pretraining.STRIPS = 3
-    sources = pretraining.find_sources(str(pretraining.DEMO), {})
-    pretraining.rendering(sources, 64)
-    pretraining.reading(sources, 64)
+    strips = script("strips")
+    strips.STRIPS = 3
+    sources = strips.find_sources(str(strips.DEMO), {})
+    strips.rendering(sources, 64)
+    strips.reading(sources, 64)
     out = capsys.readouterr().out
     assert all(name in out for name in ("grapheme-bigrams", "parquet", "compact", "kB a strip"))
