@@ -13,7 +13,7 @@ import numpy as np
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
-from pixlm.rendering.assembly import Assembler
+from pixlm.rendering.assembly import Assembler, store
 from pixlm.rendering.assembly.cells import AssembledCells
 from pixlm.rendering.assembly.continuous import AssembledContinuous
 from pixlm.rendering.assembly.strips import Strips
@@ -145,6 +145,7 @@ class TextRenderer:
         self._lines: dict[tuple[str, int | None, bool], Line] = {}
         self._readers: Readers | None = None  # made when something is first read
         self._assembler = self._make_assembler()
+        self._cache_file: Path | None = None
 
     def _make_assembler(self) -> Assembler | None:
         """What puts images together from words, where that is possible at all."""
@@ -255,10 +256,12 @@ class TextRenderer:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"arguments": self._arguments, "max_seq_length": self.max_seq_length}
+        return {"arguments": self._arguments, "max_seq_length": self.max_seq_length, "caches": self._cache_file}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state["arguments"], max_seq_length=state["max_seq_length"])  # type: ignore[misc]
+        if state["caches"] is not None and state["caches"].exists():
+            self.load_caches(state["caches"])
 
     # ---- rendering
 
@@ -455,7 +458,8 @@ class TextRenderer:
         checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
-        return self._strategy.width(checked, self._geometry, self._lay_out)
+        width = None if self._assembler is None else self._assembler.width(checked)
+        return width if width is not None else self._strategy.width(checked, self._geometry, self._lay_out)
 
     def _assemble(self, text: Any, rtl: bool | None, max_length: int | None) -> Assembled | None:
         """The image put together from words, None if it has to be drawn the plain way."""
@@ -594,6 +598,42 @@ class TextRenderer:
         warnings.warn(f"no font has {count} of a text, drawn as boxes: {shown}", stacklevel=4)
 
     # ---- files
+
+    def save_caches(self, file: PathLike) -> Path:
+        """Write what was kept of words (their ink, or their patches) to a file, for other processes to start with.
+        Copies of this renderer that are made by pickling, as for spawned workers, load it by themselves.
+
+        Returns:
+            the path of the file. It is a few megabytes for some ten thousand words.
+        """
+        path = _as_path(file, "file")
+        store.write(path, self.fingerprint, {} if self._assembler is None else self._assembler.arrays())
+        self._cache_file = path.resolve()
+        return path
+
+    def load_caches(self, file: PathLike) -> bool:
+        """Start from caches that were saved by a renderer with the same fingerprint, in place of the own ones. The file
+        is mapped into memory, so processes that load it share it; it must not be written to meanwhile.
+
+        Returns:
+            whether the file was of use. If it is damaged, or of another renderer, a warning says so; nothing but time
+            depends on it.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        path = _as_path(file, "file")
+        try:
+            arrays = store.read(path, self.fingerprint)
+        except OSError as error:
+            raise UsageError(f"cannot read the caches {path}: {error.strerror or error}") from None
+        except store.Unusable as error:
+            warnings.warn(f"the caches {path} are not used: {error}", stacklevel=2)
+            return False
+        if self._assembler is not None and arrays:
+            self._assembler.restore(arrays)
+        self._cache_file = path.resolve()
+        return True
 
     def save_pretrained(self, folder: PathLike) -> Path:
         """Write ``text_renderer_config.json`` and copies of all fonts into ``folder``, which is made if need be.

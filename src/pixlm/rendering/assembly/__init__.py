@@ -8,6 +8,7 @@ from the words alone, and what is kept for a word does not depend on which texts
 * `strips`: the strategy ``continuous``: words as strips of pixel columns;
 * `mixed`: the same for lines of several scripts or fonts;
 * `continuous`: texts, pairs and lists of that strategy;
+* `store`: caches in files;
 * `cells`: strategies of cells: words as rows of numbers in a table of patches.
 
 Everything else goes the plain way: texts that do not fit, offset mappings, windows, lines of several fonts or
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.rendered import Assembled
 
@@ -27,6 +30,18 @@ __all__ = ["Assembled", "Assembler"]
 class Assembler(Protocol):
     """Puts the images of a strategy together. The methods are those of `strategies.plan.Strategy`; they return None
     where the plain way has to be gone."""
+
+    def width(self, text: str) -> int | None:
+        """Pixels that a text takes on a strip without end."""
+        ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The caches, for `store`."""
+        ...
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Put back what `arrays` gave, in place of what is there."""
+        ...
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None: ...
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
 
 from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, order_of_words, runs_one_way
-from pixlm.rendering.assembly.pieces import Picture, ink_of, is_one_run
+from pixlm.rendering.assembly.pieces import Columns, Picture, ink_of, is_one_run
+from pixlm.rendering.assembly.store import strings, texts_of
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.cell_drawing import CellPainter
@@ -39,36 +40,60 @@ _MARGIN = 2  # patches around a word that is drawn
 
 
 class PatchTable:
-    """Patches by number: number 0 is black. ``rows``: an array [numbers, P] of patch rows."""
+    """Patches by number: number 0 is black.
 
-    def __init__(self, patch: int, channels: int) -> None:
+    Args:
+        patch: P, height and width.
+        channels: 1 or 3.
+        given: uint8 [patches, P * P * channels], the first patches of the table; they may be read-only.
+    """
+
+    def __init__(self, patch: int, channels: int, given: np.ndarray | None = None) -> None:
         self._row = np.dtype((np.void, patch * channels))
         self._patch = patch
-        self.count = 1
-        self.rows = np.zeros((1024, patch), self._row)
+        # Two arrays [patches, P] of patch rows: what was given, and what came later.
+        self._given = np.zeros((0, patch), self._row) if given is None else self._rows_of(given)
+        self._own = np.zeros((1024, patch), self._row)
+        self.count = len(self._given) or 1
 
-    def add(self, columns: np.ndarray) -> bytes:
-        """Numbers of new patches, as int32. ``columns``: uint8 [n * P, P(, 3)]."""
-        patch = self._patch
-        count = len(columns) // patch
-        while self.count + count > len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-        by_row = columns.reshape(count, patch, patch, -1).swapaxes(1, 2)
-        self.rows[self.count : self.count + count] = np.ascontiguousarray(by_row).reshape(count, -1).view(self._row)
-        numbers = np.arange(self.count, self.count + count, dtype=_ID)
-        self.count += count
-        return numbers.tobytes()
+    def _rows_of(self, patches: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(patches).reshape(len(patches), -1).view(self._row)
+
+    def add(self, patches: np.ndarray) -> np.ndarray:
+        """Numbers of new patches. ``patches``: uint8 [n, P, P(, 3)], each a list of columns."""
+        used = self.count - len(self._given)
+        while used + len(patches) > len(self._own):
+            self._own = np.concatenate([self._own, np.zeros_like(self._own)])
+        self._own[used : used + len(patches)] = self._rows_of(np.ascontiguousarray(patches.swapaxes(1, 2)))
+        numbers = np.arange(self.count, self.count + len(patches), dtype=_ID)
+        self.count += len(patches)
+        return numbers
+
+    def pixels(self) -> np.ndarray:
+        """All patches, as they may be given to a new table."""
+        rows = np.concatenate([self._given, self._own[: self.count - len(self._given)]])
+        return rows.view(np.uint8).reshape(self.count, -1)
+
+    def _take(self, index: np.ndarray) -> np.ndarray:
+        given = len(self._given)
+        if not given:
+            return self._own.take(index, axis=0)
+        found = self._given.take(np.minimum(index, given - 1), axis=0)
+        late = index >= given
+        if late.any():
+            found[late] = self._own.take(index[late] - given, axis=0)
+        return found
 
     def is_white(self, number: int, columns: int) -> bool:
         """Whether the first (or, if negative, the last) ``columns`` of a patch are white."""
-        pixels = self.rows[number].view(np.uint8).reshape(self._patch, self._patch, -1)
+        pixels = self._take(np.array([number])).view(np.uint8).reshape(self._patch, self._patch, -1)
         return int((pixels[:, :columns] if columns > 0 else pixels[:, columns:]).min()) == 255
 
     def put(self, image: np.ndarray, numbers: bytes) -> None:
         """Draw patches on an image from its left end on."""
         index = np.frombuffer(numbers, _ID)
         rows = image.reshape(len(image), -1).view(self._row)
-        rows[:, : len(index)] = self.rows.take(index, axis=0).T
+        rows[:, : len(index)] = self._take(index).T
 
 
 class _Spill(NamedTuple):
@@ -146,6 +171,57 @@ class AssembledCells:
         self._joints: dict[tuple[_Name, _Name, str], np.ndarray | None] = {}
         self._sprites: dict[int, _Sprite] = {}
         self._groups: dict[tuple[_Sprite | int, ...], bytes | None] = {}
+
+    def width(self, text: str) -> int | None:
+        row = self._row(text.split(), text, None)
+        return None if row is None else row.starts[-1] * self._painter.rows
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that is kept of words, for `store`; lines that run both ways are left out."""
+        found = {"patches": self._table.pixels()}
+        for flow, book in self._books.items():
+            words = [(word, part) for word, part in book.items() if isinstance(word, str)]
+            if words:
+                found[f"words {flow}"] = strings([word for word, _ in words])
+                sizes = [len(part) if isinstance(part, bytes) else -1 for _, part in words]
+                found[f"sizes {flow}"] = np.array(sizes, np.int32)
+                numbers = b"".join([part for _, part in words if isinstance(part, bytes)])
+                found[f"numbers {flow}"] = np.frombuffer(numbers, _ID)
+            spills = [
+                (word, spill) for (word, own), spill in self._spills.items() if own == flow and isinstance(word, str)
+            ]
+            if spills:
+                found[f"spilling {flow}"] = strings([word for word, _ in spills])
+                found[f"widths {flow}"] = np.array([(s.left.shape[1], s.right.shape[1]) for _, s in spills], np.int32)
+                found[f"spilt {flow}"] = np.concatenate([part.ravel() for _, spill in spills for part in spill])
+        return found
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Put back what `arrays` gave; the patches stay where they are in memory."""
+        self._start()
+        patch, channels = self._painter.rows, 3 if self._painter.rgb else 1
+        self._table = PatchTable(patch, channels, arrays["patches"])
+        for flow in ("L", "R", "a"):
+            if f"words {flow}" not in arrays:
+                continue
+            numbers, start = arrays[f"numbers {flow}"].tobytes(), 0
+            book = self._books[flow] = {}
+            for word, size in zip(texts_of(arrays[f"words {flow}"]), arrays[f"sizes {flow}"].tolist(), strict=True):
+                book[word] = size >= 0 and numbers[start : start + size]
+                start += max(size, 0)
+            self._kept += len(book)
+            if f"spilling {flow}" not in arrays:
+                continue
+            spilt, start = arrays[f"spilt {flow}"], 0
+            for word, widths in zip(
+                texts_of(arrays[f"spilling {flow}"]), arrays[f"widths {flow}"].tolist(), strict=True
+            ):
+                parts = []
+                for width in widths:
+                    size = patch * width * channels
+                    parts.append(spilt[start : start + size].reshape(patch, width, *(3,) * self._painter.rgb))
+                    start += size
+                self._spills[word, flow] = _Spill(*parts)
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(text.split(), text, rtl)
@@ -271,14 +347,14 @@ class AssembledCells:
             if drawn is None:
                 self._joints[key] = None
             else:
-                self._joints[key] = np.frombuffer(self._table.add(drawn[0][slice(*drawn[1])]), _ID)
+                self._joints[key] = self._table.add(self._patches(drawn[0][slice(*drawn[1])]))
         return self._joints[key]
 
     def _add(self, words: list[_Name], flow: str, book: _Book) -> None:
         """Draw words that are met for the first time."""
         patch = self._painter.rows
         self._kept += len(words)
-        parts: list[bytes] = []  # of a strip on which the words stand side by side, margins between them
+        parts: list[Columns] = []  # of a strip on which the words stand side by side, margins between them
         begin = _MARGIN * patch
         end = 0  # of the parts, in pixels
         drawn: list[tuple[_Name, int, int, int, int]] = []  # word, begin and end of its cells and of its ink
@@ -318,10 +394,18 @@ class AssembledCells:
         if drawn:
             parts.append(self._white * (begin - end))
             columns = np.frombuffer(b"".join(parts), np.uint8).reshape(begin, patch, *(3,) * self._painter.rgb)
-            numbers = np.frombuffer(self._table.add(columns), _ID)
-            for word, start, stop, low, high in drawn:
-                book[word] = numbers[start // patch : stop // patch].tobytes()
+            patches = self._patches(columns)
+            places = [range(start // patch, stop // patch) for _, start, stop, _, _ in drawn]
+            numbers = self._table.add(patches[list(chain.from_iterable(places))])
+            first = 0
+            for (word, start, stop, low, high), own in zip(drawn, places, strict=True):
+                book[word] = numbers[first : first + len(own)].tobytes()
                 self._keep_spill(word, flow, columns, (start, stop), (low, high))
+                first += len(own)
+
+    def _patches(self, columns: np.ndarray) -> np.ndarray:
+        """uint8 [n * P, P(, 3)] as [n, P, P(, 3)]."""
+        return columns.reshape(-1, self._painter.rows, *columns.shape[1:])
 
     def _painted(self, group: list[_Placed], first: int) -> bytes | None:
         """The columns of sprites that reach onto one another, from ``first`` on, composited one after the other. None
@@ -382,7 +466,7 @@ class AssembledCells:
         drawn = self._drawn([word], flow)
         assert drawn is not None
         columns, cells, ink = drawn
-        book[word] = self._table.add(columns[slice(*cells)])
+        book[word] = self._table.add(self._patches(columns[slice(*cells)])).tobytes()
         self._keep_spill(word, flow, columns, cells, ink)
 
     def _keep_spill(self, word: _Name, flow: str, columns: np.ndarray, cells: Span, ink: Span) -> None:

@@ -6,13 +6,14 @@ from functools import partial
 
 import numpy as np
 
+from pixlm.rendering.assembly.pieces import Columns
 from pixlm.rendering.assembly.strips import Strips
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.rendered import Assembled
 from pixlm.rendering.strategies.fitting import looks_rtl
 
 #: Pieces, and the pixel of the left end of their line.
-Placed = tuple[list[tuple[bytes, int]], int]
+Placed = tuple[list[tuple[Columns, int]], int]
 
 _MARGIN_OF_SECOND = 2  # pixels left of the second text of a pair
 
@@ -25,6 +26,16 @@ class AssembledContinuous:
         self._compat = compat
         self._margin = 0 if compat == "pixel-m4" else 2
         self._strips = strips
+
+    def width(self, text: str) -> int | None:
+        line = self._strips.line(text, None)
+        return None if line is None else line.width
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self._strips.inks.arrays()
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._strips.inks.restore(arrays)
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         line = self._strips.line(text, None if rtl is None or self._compat else int(rtl))
@@ -57,7 +68,7 @@ class AssembledContinuous:
         level = None if rtl is None or self._compat else int(rtl)
         patch, last = geometry.patch, geometry.last
         starts = [0]
-        pieces: list[tuple[bytes, int]] = []
+        pieces: list[tuple[Columns, int]] = []
         offset = self._margin
         inked = 0
         for index, word in enumerate(words, 1):

@@ -10,8 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from pixlm.rendering.assembly.flow import has_numbers
 from pixlm.rendering.assembly.pieces import Picture, paper
+from pixlm.rendering.assembly.store import strings, texts_of
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.drawing import Painter, Points
 from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH
@@ -55,6 +58,34 @@ class Inks:
                 table.update(self._drawn(apart, setting, baseline))
             self._bytes += sum(150 + len(word) + len(ink.data if (ink := table[word]) else b"") for word in new)
         return [table[word] for word in words]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that is kept, for `store`."""
+        found: dict[str, np.ndarray] = {}
+        names = []
+        for number, ((setting, baseline), table) in enumerate(self._tables.items()):
+            names.append(f"{setting.script} {setting.flow} {setting.font} {baseline}")
+            sizes = [
+                (ink.width, ink.first, ink.last, len(ink.data)) if ink else (-1, 0, 0, 0) for ink in table.values()
+            ]
+            found[f"words {number}"] = strings(list(table))
+            found[f"sizes {number}"] = np.array(sizes, np.int32)
+            ink = b"".join([ink.data for ink in table.values() if ink])
+            found[f"ink {number}"] = np.frombuffer(ink, np.uint8)
+        return {"tables": strings(names), **found} if names else {}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Put back what `arrays` gave; the ink stays where it is in memory."""
+        for number, name in enumerate(texts_of(arrays["tables"]) if arrays else []):
+            script, flow, font, baseline = name.split(" ")
+            table = self._tables.setdefault((Setting(script, flow, int(font)), int(baseline)), {})
+            ink = arrays[f"ink {number}"].data
+            start = 0
+            for word, (width, first, last, size) in zip(
+                texts_of(arrays[f"words {number}"]), arrays[f"sizes {number}"].tolist(), strict=True
+            ):
+                table[word] = None if width < 0 else Picture(ink[start : start + size], width, first, last)
+                start += size
 
     def _laid_out(self, word: str, setting: Setting, baseline: int) -> Picture | None:
         """A word of several runs or with glyphs in colour."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from pixlm.rendering.assembly.flow import flow_of_item, order_of_words
 from pixlm.rendering.assembly.inks import Inks
-from pixlm.rendering.assembly.pieces import Picture, Pieces
+from pixlm.rendering.assembly.pieces import Columns, Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.backends import centred
 from pixlm.rendering.font import UNITS, Font, ot_script_tag
@@ -94,7 +94,7 @@ class MixedLines:
         pictures = self._pictures(texts, words)
         if pictures is None:
             return None
-        pieces: list[tuple[bytes, int]] = []
+        pieces: list[tuple[Columns, int]] = []
         x = inked = 0
         for word, picture in zip(words, pictures, strict=True):
             if picture.data:
@@ -126,7 +126,7 @@ class MixedLines:
             return None
         # Spaces between two words, from left to right, are those between any two words of the order.
         gaps = _gaps(levels, spans, order)
-        pieces: list[tuple[bytes, int]] = []
+        pieces: list[tuple[Columns, int]] = []
         x = inked = 0
         for index, gap in zip(order, gaps, strict=False):
             picture = pictures[index]

@@ -14,11 +14,15 @@ from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import Line
 
 
+#: Pixels of columns; a part of a mapped file, or bytes.
+Columns = bytes | memoryview
+
+
 class Pieces(NamedTuple):
     """A line of ``width`` pixels. ``pieces``: columns, uint8 [columns, rows(, 3)], white 255, each with the place of
     its first column, in pixels from the line's left end. They do not overlap; the rest of the line is white."""
 
-    pieces: list[tuple[bytes, int]]
+    pieces: list[tuple[Columns, int]]
     width: int
 
 
@@ -26,7 +30,7 @@ class Picture(NamedTuple):
     """The ink of a line that was drawn alone. ``data``: uint8 [last - first, rows(, 3)], white 255; ``first`` and
     ``last`` count pixels from the line's left end. ``width``: its advance in pixels."""
 
-    data: bytes
+    data: Columns
     width: int
     first: int
     last: int

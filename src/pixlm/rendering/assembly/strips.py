@@ -13,7 +13,7 @@ import numpy as np
 
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.mixed import MixedLines
-from pixlm.rendering.assembly.pieces import Picture, Pieces, ink_of
+from pixlm.rendering.assembly.pieces import Columns, Picture, Pieces, ink_of
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.drawing import Painter
 from pixlm.rendering.layout import LineLayout, ShapedLine
@@ -45,8 +45,8 @@ class Strips:
         self._layout = layout
         self._painter = painter
         self._baseline = baseline
-        self._inks = Inks(words, painter, self._ink)
-        self._mixed = MixedLines(words, layout, painter.rows, self._inks, self._ink)
+        self.inks = Inks(words, painter, self._ink)
+        self._mixed = MixedLines(words, layout, painter.rows, self.inks, self._ink)
         self._tables: dict[Setting, _Table] = {}
         self._bytes = 0
         self._pictures: dict[tuple[str, int | None], Picture | None] = {}
@@ -99,7 +99,7 @@ class Strips:
             self._bytes = 0
             table = self._table(setting)
         new = [word for word in dict.fromkeys(words) if word not in table]
-        for word, ink in zip(new, self._inks.find(new, setting, table.baseline), strict=True):
+        for word, ink in zip(new, self.inks.find(new, setting, table.baseline), strict=True):
             strip = table[word] = False if ink is None else self._strip(ink, table.space, bool(setting.level))
             self._bytes += 100 + len(word) + (len(strip) if isinstance(strip, bytes) else 0)
         return list(map(table.get, words))
@@ -120,7 +120,7 @@ class Strips:
         setting = self._words.setting([word], level)
         if setting is not None:
             table = self._tables.get(setting) or self._table(setting)
-            ink = self._inks.find([word], setting, table.baseline)[0]
+            ink = self.inks.find([word], setting, table.baseline)[0]
             if ink is not None:
                 shift = table.space if has_space else 0
                 left = shift if setting.level else 0
@@ -144,7 +144,7 @@ class Strips:
 
     # ---- images
 
-    def put(self, image: np.ndarray, data: bytes, left: int, end: int) -> None:
+    def put(self, image: np.ndarray, data: Columns, left: int, end: int) -> None:
         """Put columns onto an image, the first at pixel ``left``; what is not between 0 and ``end`` is left out."""
         columns = np.frombuffer(data, np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)
         if left < 0:
