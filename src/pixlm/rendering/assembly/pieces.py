@@ -13,7 +13,6 @@ from pixlm.rendering.font import EMPTY_GLYPH, UNITS
 from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import Line
 
-
 #: Pixels of columns; a part of a mapped file, or bytes.
 Columns = bytes | memoryview
 
