@@ -32,6 +32,8 @@ from pixlm.errors import UsageError
 
 FILE = "encoded.arrow"
 
+# To be raised when the meaning of what is kept changes. 2: the first of several windows says what none shows.
+_FORMAT = 2
 # Bytes of all entries together, unless $PIXLM_CACHE_LIMIT says otherwise: some 100,000 texts of full length.
 _LIMIT = 20 * 10**9
 # Requests that a process encodes at a time, and rows of a batch in the file.
@@ -189,7 +191,9 @@ def _entry(encoder: InputEncoder, requests: Sequence[Request], workers: int) -> 
     """The entry of these requests, made if it is not there; None if it would pass the limit."""
     unique = {request.key: request for request in requests}
     digest = hashlib.blake2b(digest_size=20)
-    digest.update(json.dumps([pixlm.__version__, encoder.fingerprint, encoder.max_length], sort_keys=True).encode())
+    digest.update(
+        json.dumps([_FORMAT, pixlm.__version__, encoder.fingerprint, encoder.max_length], sort_keys=True).encode()
+    )
     digest.update(b"".join(unique))
     folder = root() / digest.hexdigest()
     if folder.is_dir():
