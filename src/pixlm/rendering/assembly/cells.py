@@ -57,7 +57,8 @@ class PatchTable:
         self.count = len(self._given) or 1
 
     def _rows_of(self, patches: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(patches).reshape(len(patches), -1).view(self._row)
+        size = self._patch * self._row.itemsize
+        return np.ascontiguousarray(patches).reshape(len(patches), size).view(self._row)
 
     def add(self, patches: np.ndarray) -> np.ndarray:
         """Numbers of new patches. ``patches``: uint8 [n, P, P(, 3)], each a list of columns."""
