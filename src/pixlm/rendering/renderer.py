@@ -466,10 +466,12 @@ class TextRenderer:
         assembler = self._assembler
         if assembler is None:
             return None
+        geometry = self._geometry
+        if isinstance(text, str) and text.isprintable():  # there is nothing to check
+            return assembler.text(text, geometry, rtl=rtl)
         checked = TextInput(text, keep=self._kept_controls)
         if checked.surrogates:
             return None
-        geometry = self._geometry
         if checked.text is not None:
             return assembler.text(checked.text, geometry, rtl=rtl)
         if checked.words is not None:

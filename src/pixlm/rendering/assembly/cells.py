@@ -262,15 +262,15 @@ class AssembledCells:
         if flow != "L" and not is_list:
             words = words[::-1]
         numbers = list(map(book.get, words))
-        if None in numbers:
-            self._add([word for word in dict.fromkeys(words) if word not in book], flow, book)
-            numbers = list(map(book.get, words))
         try:
             row = b"".join(numbers)  # type: ignore[arg-type]
-        except TypeError:  # False among them
-            return (
-                None if self._mirrors else self._both_ways(text.split() if not is_list else words, text, rtl, is_list)
-            )
+        except TypeError:  # new words, or words that are not to be had without their line
+            self._add([word for word in dict.fromkeys(words) if word not in book], flow, book)
+            numbers = list(map(book.get, words))
+            if False in numbers:
+                in_order = words if is_list else text.split()
+                return None if self._mirrors else self._both_ways(in_order, text, rtl, is_list)
+            row = b"".join(numbers)  # type: ignore[arg-type]
         return _row_of(words, flow, row, numbers)
 
     def _both_ways(self, words: list[str], text: str, rtl: bool | None, is_list: bool) -> _Row | None:

@@ -41,8 +41,9 @@ class AssembledContinuous:
         line = self._strips.line(text, None if rtl is None or self._compat else int(rtl))
         if line is None or line.width > geometry.last - self._margin:
             return None
-        end = geometry.next_patch(2 + line.width + 2)
-        return self._assembled([(line.pieces, self._margin)], [end], geometry)
+        patch = geometry.patch
+        end = min(-(-(2 + line.width + 2) // patch) * patch, geometry.last)
+        return Assembled([end // patch], None, partial(self._draw, [(line.pieces, self._margin)], [end], patch))
 
     def pair(
         self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None

@@ -52,6 +52,7 @@ class Strips:
         self._pictures: dict[tuple[str, int | None], Picture | None] = {}
         self._column = painter.rows * (3 if painter.rgb else 1)  # bytes
         self._white = b"\xff" * self._column
+        self._shape = (-1, painter.rows, 3) if painter.rgb else (-1, painter.rows)
 
     def line(self, text: str, level: int | None) -> Pieces | None:
         """A text on one line, None if it has to go the plain way.
@@ -67,20 +68,20 @@ class Strips:
             base = self._words.base_level(words) if level is None else level
             return self._mixed.both_ways(text, base) if base else None
         table = self._tables.get(setting) or self._table(setting)
-        strips = list(map(table.get, words))
-        if None in strips:
-            strips = self._with_new(words, table, setting)
-        if setting.level:
-            strips.reverse()
+        rtl = setting.flow != "L"
+        strips = map(table.get, words[::-1] if rtl else words)
         try:
             data = b"".join(strips)  # type: ignore[arg-type]
-        except TypeError:  # False among them
-            line = None if setting.level else self._mixed.line(words, setting.script)
-            return line or self._mixed.both_ways(text, setting.level)
+        except TypeError:  # new words, or words that have no strip
+            known = self._with_new(words, table, setting)
+            if False in known:
+                line = None if rtl else self._mixed.line(words, setting.script)
+                return line or self._mixed.both_ways(text, setting.level)
+            data = b"".join(known[::-1] if rtl else known)  # type: ignore[arg-type]
         # There is no space after the last word. What is on its strip from there on is white, right of a word that runs
         # from left to right and left of one that runs from right to left.
         width = len(data) // self._column - table.space
-        if setting.level:
+        if rtl:
             # Such a strip begins SHIFT columns right of its place.
             lead = 2 * SHIFT - table.space
             data = self._white * lead + data if lead >= 0 else data[-lead * self._column :]
@@ -146,8 +147,10 @@ class Strips:
 
     def put(self, image: np.ndarray, data: Columns, left: int, end: int) -> None:
         """Put columns onto an image, the first at pixel ``left``; what is not between 0 and ``end`` is left out."""
-        columns = np.frombuffer(data, np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)
+        columns = np.frombuffer(data, np.uint8).reshape(self._shape)
         if left < 0:
             columns, left = columns[-left:], 0
-        columns = columns[: max(end - left, 0)]
+        room = end - left
+        if len(columns) > room:
+            columns = columns[: max(room, 0)]
         image[:, left : left + len(columns)] = columns.swapaxes(0, 1)
