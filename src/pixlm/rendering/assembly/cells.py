@@ -28,7 +28,7 @@ from pixlm.rendering.strategies.cells import Cells
 from pixlm.rendering.strategies.fitting import looks_rtl
 from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell
 from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
-from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level
+from pixlm.rendering.unicode.bidi import embedding_levels
 
 _ID = np.dtype(np.int32)
 _BLACK = _ID.type(0).tobytes()  # the first patch of a table
@@ -280,11 +280,12 @@ class AssembledCells:
             start = text.index(word, start)
             spans.append((start, start + len(word)))
             start += len(word)
-        levels, _ = embedding_levels(text, (first_strong_level(text) or 0) if rtl is None else int(rtl))
-        order = list(range(len(words))) if is_list else order_of_words(levels, spans)
-        if order is None:
+        base = self._words.base_level(words) if rtl is None else int(rtl)
+        levels = embedding_levels(text, base)[0].tobytes()
+        found = (list(range(len(words))), []) if is_list else order_of_words(levels, spans)
+        if found is None:
             return None
-        names: list[_Name] = [(words[index], levels[slice(*spans[index])].tobytes()) for index in order]
+        names: list[_Name] = [(words[index], levels[slice(*spans[index])]) for index in found[0]]
         book = self._books.setdefault("", {})
         self._add([name for name in dict.fromkeys(names) if name not in book], "", book)
         numbers = [book[name] for name in names]

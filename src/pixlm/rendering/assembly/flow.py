@@ -62,17 +62,30 @@ def has_numbers(word: str) -> bool:
     return not _WITHOUT_NUMBERS.issuperset(map(BIDI_CLASS.__getitem__, word))
 
 
-def order_of_words(levels: np.ndarray, spans: Sequence[tuple[int, int]]) -> list[int] | None:
-    """The words of a line from left to right; None if one is torn apart by others.
+def order_of_words(levels: bytes, spans: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]] | None:
+    """The words of a line from left to right, and how many spaces stand before each and after the last; None if a word
+    is torn apart by others.
 
     Args:
         levels: bidi levels of the line's characters.
         spans: begin and end of each word.
     """
-    owners = np.full(len(levels), -1)  # spaces
-    for index, (start, end) in enumerate(spans):
-        owners[start:end] = index
-    runs = [key for key, _ in groupby(zip(owners.tolist(), levels.tolist(), strict=True))]
-    order = [runs[index][0] for index in visual_order([level for _, level in runs])]
-    words = [word for word, _ in groupby(order) if word >= 0]
-    return words if len(set(words)) == len(words) else None
+    runs: list[tuple[int, int, int]] = []  # word or -1, level, length
+    start = 0
+    for word, (begin, end) in enumerate((*spans, (len(levels), len(levels)))):
+        for owner, stretch in ((-1, levels[start:begin]), (word, levels[begin:end])):
+            if stretch.count(stretch[:1]) == len(stretch):
+                runs += [(owner, stretch[0], len(stretch))] if stretch else []
+            else:
+                runs += [(owner, level, len(list(same))) for level, same in groupby(stretch)]
+        start = end
+    order: list[int] = []
+    gaps = [0]
+    for index in visual_order([level for _, level, _ in runs]):
+        word, _, length = runs[index]
+        if word < 0:
+            gaps[-1] += length
+        elif not order or word != order[-1] or gaps[-1]:
+            order.append(word)
+            gaps.append(0)
+    return (order, gaps) if len(order) == len(spans) else None

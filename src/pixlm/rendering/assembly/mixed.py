@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
-
 from pixlm.rendering.assembly.flow import flow_of_item, order_of_words
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.pieces import Columns, Picture, Pieces
@@ -22,7 +20,7 @@ from pixlm.rendering.backends import centred
 from pixlm.rendering.font import UNITS, Font, ot_script_tag
 from pixlm.rendering.itemize import Item
 from pixlm.rendering.layout import Baseline, LineLayout, ShapedLine, baseline_of
-from pixlm.rendering.unicode.bidi import embedding_levels, visual_order
+from pixlm.rendering.unicode.bidi import embedding_levels
 from pixlm.rendering.unicode.properties import SCRIPT
 from pixlm.rendering.unicode.scripts import COMMON, NO_SCRIPT, OpenPairs, continued_runs
 
@@ -107,14 +105,15 @@ class MixedLines:
 
     def both_ways(self, text: str, base: int) -> Pieces | None:
         """A line some of whose words run the other way, None if it has to go the plain way. ``base``: its level."""
-        levels, _ = embedding_levels(text, base)
+        levels = embedding_levels(text, base)[0].tobytes()
         spans = [match.span() for match in _WORD.finditer(text)]
-        order = order_of_words(levels, spans)
-        if not order:
+        found = order_of_words(levels, spans)
+        if not found or not spans:
             return None
+        order, gaps = found
         texts = [text[start:end] for start, end in spans]
         script = next((SCRIPT[char] for char in text if SCRIPT[char] not in NO_SCRIPT), COMMON)
-        words = self._in_states(texts, script, [levels[start:end].tobytes() for start, end in spans])
+        words = self._in_states(texts, script, [levels[start:end] for start, end in spans])
         if words is None:
             return None
         # Spaces may be runs of their own: all fonts have to be the one that these are of.
@@ -124,8 +123,6 @@ class MixedLines:
         pictures = self._pictures(texts, words)
         if pictures is None:
             return None
-        # Spaces between two words, from left to right, are those between any two words of the order.
-        gaps = _gaps(levels, spans, order)
         pieces: list[tuple[Columns, int]] = []
         x = inked = 0
         for index, gap in zip(order, gaps, strict=False):
@@ -235,21 +232,3 @@ class MixedLines:
             inks = self._inks.find([text for text, _ in group], setting, baseline)
             for (_, word), ink in zip(group, inks, strict=True):
                 word.pictures[place] = ink
-
-
-def _gaps(levels: np.ndarray, spans: Sequence[tuple[int, int]], order: Sequence[int]) -> list[int]:
-    """How many spaces there are before each word and after the last one, from left to right."""
-    owners = np.full(len(levels), -1)
-    for index, (start, end) in enumerate(spans):
-        owners[start:end] = index
-    gaps = [0]
-    last = -1
-    for place in visual_order(levels.tolist()):
-        owner = int(owners[place])
-        if owner < 0:
-            gaps[-1] += 1
-        elif owner != last:
-            gaps.append(0)
-            last = owner
-    first, *rest = gaps
-    return [first, *rest]
