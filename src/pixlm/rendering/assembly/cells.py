@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
 from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, order_of_words, runs_one_way
+from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, order_of_pieces, pieces_of, runs_one_way
 from pixlm.rendering.assembly.pieces import Columns, Picture, ink_of, is_one_run
 from pixlm.rendering.assembly.store import strings, texts_of
 from pixlm.rendering.assembly.words import Words
@@ -28,7 +28,7 @@ from pixlm.rendering.strategies.cells import Cells
 from pixlm.rendering.strategies.fitting import looks_rtl
 from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell
 from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
-from pixlm.rendering.unicode.bidi import embedding_levels
+from pixlm.rendering.unicode.bidi import embedding_levels, visual_order
 
 _ID = np.dtype(np.int32)
 _BLACK = _ID.type(0).tobytes()  # the first patch of a table
@@ -128,17 +128,19 @@ class _Placed(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """Words from left to right, the numbers of their patches, where each starts, and the end."""
+    """Words, or pieces of words, from left to right, the numbers of their patches, where each starts, and the end.
+    ``word_starts``: the same of whole words."""
 
     words: Sequence[_Name]
     flow: str
     numbers: bytes
     starts: list[int]
+    word_starts: list[int]
 
 
 def _row_of(names: Sequence[_Name], flow: str, numbers: bytes, parts: Sequence[bytes | bool | None]) -> _Row | None:
     starts = [size >> 2 for size in accumulate(map(len, parts), initial=0)]  # type: ignore[arg-type]
-    return _Row(names, flow, numbers, starts) if numbers else None
+    return _Row(names, flow, numbers, starts, starts) if numbers else None
 
 
 class AssembledCells:
@@ -226,11 +228,11 @@ class AssembledCells:
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(text.split(), text, rtl)
-        return None if row is None else self._assembled([row], geometry, row.starts)
+        return None if row is None else self._assembled([row], geometry, row.word_starts)
 
     def words(self, words: list[str], geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         row = self._row(words, " ".join(words), rtl, is_list=True)
-        return None if row is None else self._assembled([row], geometry, row.starts)
+        return None if row is None else self._assembled([row], geometry, row.word_starts)
 
     def pair(
         self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None
@@ -282,16 +284,27 @@ class AssembledCells:
             start += len(word)
         base = self._words.base_level(words) if rtl is None else int(rtl)
         levels = embedding_levels(text, base)[0].tobytes()
-        found = (list(range(len(words))), []) if is_list else order_of_words(levels, spans)
-        if found is None:
-            return None
-        names: list[_Name] = [(words[index], levels[slice(*spans[index])]) for index in found[0]]
+        pieces, owners = pieces_of(levels, spans)
+        if is_list:  # in the list's order, each word by itself
+            order = []
+            for _, group in groupby(range(len(pieces)), owners.__getitem__):
+                own = list(group)
+                order += [own[index] for index in visual_order([levels[pieces[piece][0]] for piece in own])]
+        else:
+            order, _ = order_of_pieces(levels, pieces)
+        names: list[_Name] = [(text[slice(*pieces[piece])], levels[slice(*pieces[piece])]) for piece in order]
         book = self._books.setdefault("", {})
         self._add([name for name in dict.fromkeys(names) if name not in book], "", book)
         numbers = [book[name] for name in names]
         if False in numbers:
             return None
-        return _row_of(names, "", b"".join(numbers), numbers)  # type: ignore[arg-type]
+        row = _row_of(names, "", b"".join(numbers), numbers)  # type: ignore[arg-type]
+        if row is None:
+            return None
+        begins: dict[int, int] = {}
+        for piece, start in zip(order, row.starts, strict=False):
+            begins.setdefault(owners[piece], start)
+        return row._replace(word_starts=[*sorted(begins.values()), row.starts[-1]])
 
     def _assembled(self, rows: list[_Row], geometry: Geometry, word_starts: list[int] | None) -> Assembled | None:
         separators = [last - 1 for last in accumulate(row.starts[-1] + 1 for row in rows)]

@@ -1,6 +1,6 @@
 """Lines that run one way, numbers apart: which words may stand in them, and the directions inside these.
 
-Lines that run both ways are put into order here, too: `order_of_words`.
+Lines that run both ways are put into order here, too: `pieces_of`, `order_of_pieces`.
 
 The flow of a line is the bidi class of its letters: "L" left to right, "R" right to left, "a" right to left with Arabic
 letters, among which numbers go by other rules (UAX #9, W2 to W7). All words of such a line have the paragraph's level,
@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 
+from pixlm.rendering.offsets import Span
 from pixlm.rendering.unicode.bidi import embedding_levels, visual_order
 from pixlm.rendering.unicode.properties import BIDI_CLASS
 
@@ -62,30 +63,42 @@ def has_numbers(word: str) -> bool:
     return not _WITHOUT_NUMBERS.issuperset(map(BIDI_CLASS.__getitem__, word))
 
 
-def order_of_words(levels: bytes, spans: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]] | None:
-    """The words of a line from left to right, and how many spaces stand before each and after the last; None if a word
-    is torn apart by others.
+def pieces_of(levels: bytes, spans: Sequence[Span]) -> tuple[list[Span], list[int]]:
+    """Words cut where their direction changes; no letters join there. Begin and end of the pieces, and whose they are.
 
     Args:
         levels: bidi levels of the line's characters.
         spans: begin and end of each word.
     """
-    runs: list[tuple[int, int, int]] = []  # word or -1, level, length
+    pieces: list[Span] = []
+    owners: list[int] = []
+    for word, (begin, end) in enumerate(spans):
+        if levels.count(levels[begin], begin, end) == end - begin:
+            pieces.append((begin, end))
+        else:
+            borders = [index for index in range(begin + 1, end) if levels[index] != levels[index - 1]]
+            pieces += pairwise((begin, *borders, end))
+        owners += [word] * (len(pieces) - len(owners))
+    return pieces, owners
+
+
+def order_of_pieces(levels: bytes, pieces: Sequence[Span]) -> tuple[list[int], list[int]]:
+    """The pieces of a line from left to right, and how many spaces stand before each and after the last."""
+    runs: list[tuple[int, int, int]] = []  # piece or -1, level, length
     start = 0
-    for word, (begin, end) in enumerate((*spans, (len(levels), len(levels)))):
-        for owner, stretch in ((-1, levels[start:begin]), (word, levels[begin:end])):
-            if stretch.count(stretch[:1]) == len(stretch):
-                runs += [(owner, stretch[0], len(stretch))] if stretch else []
-            else:
-                runs += [(owner, level, len(list(same))) for level, same in groupby(stretch)]
+    for piece, (begin, end) in enumerate((*pieces, (len(levels), len(levels)))):
+        if begin > start:
+            runs += [(-1, level, len(list(same))) for level, same in groupby(levels[start:begin])]
+        if end > begin:
+            runs.append((piece, levels[begin], 0))
         start = end
     order: list[int] = []
     gaps = [0]
     for index in visual_order([level for _, level, _ in runs]):
-        word, _, length = runs[index]
-        if word < 0:
-            gaps[-1] += length
-        elif not order or word != order[-1] or gaps[-1]:
-            order.append(word)
+        piece, _, spaces = runs[index]
+        if piece < 0:
+            gaps[-1] += spaces
+        else:
+            order.append(piece)
             gaps.append(0)
-    return (order, gaps) if len(order) == len(spans) else None
+    return order, gaps

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pixlm.rendering.assembly.flow import flow_of_item, order_of_words
+from pixlm.rendering.assembly.flow import flow_of_item, order_of_pieces, pieces_of
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.pieces import Columns, Picture, Pieces
 from pixlm.rendering.assembly.words import Setting, Words
@@ -62,19 +62,24 @@ class _Word:
 
 
 class MixedLines:
-    """Lines on canvases of ``rows`` pixels. ``draw``: draws a line alone, its baseline so many units below the top."""
+    """Lines on canvases of ``rows`` pixels.
+
+    ``white``: a blank column; ``draw``: draws a line alone, its baseline so many units below the top.
+    """
 
     def __init__(
         self,
         words: Words,
         layout: LineLayout,
         rows: int,
+        white: bytes,
         inks: Inks,
         draw: Callable[[ShapedLine, int], Picture],
     ) -> None:
         self._words = words
         self._layout = layout
         self._rows = rows
+        self._white = white
         self._inks = inks
         self._draw = draw
         self._known: dict[_Key, _Word | None] = {}
@@ -92,25 +97,20 @@ class MixedLines:
         pictures = self._pictures(texts, words)
         if pictures is None:
             return None
-        pieces: list[tuple[Columns, int]] = []
-        x = inked = 0
+        places: list[int] = []
+        x = 0
         for word, picture in zip(words, pictures, strict=True):
-            if picture.data:
-                if x + picture.first < inked:
-                    return None  # it reaches onto the word before
-                pieces.append((picture.data, x + picture.first))
-                inked = x + picture.last
+            places.append(x)
             x += picture.width + word.space
-        return Pieces(pieces, x - words[-1].space)
+        return self._joined(pictures, places, x - words[-1].space)
 
     def both_ways(self, text: str, base: int) -> Pieces | None:
         """A line some of whose words run the other way, None if it has to go the plain way. ``base``: its level."""
         levels = embedding_levels(text, base)[0].tobytes()
-        spans = [match.span() for match in _WORD.finditer(text)]
-        found = order_of_words(levels, spans)
-        if not found or not spans:
+        spans, _ = pieces_of(levels, [match.span() for match in _WORD.finditer(text)])
+        if not spans:
             return None
-        order, gaps = found
+        order, gaps = order_of_pieces(levels, spans)
         texts = [text[start:end] for start, end in spans]
         script = next((SCRIPT[char] for char in text if SCRIPT[char] not in NO_SCRIPT), COMMON)
         words = self._in_states(texts, script, [levels[start:end] for start, end in spans])
@@ -123,18 +123,30 @@ class MixedLines:
         pictures = self._pictures(texts, words)
         if pictures is None:
             return None
-        pieces: list[tuple[Columns, int]] = []
-        x = inked = 0
-        for index, gap in zip(order, gaps, strict=False):
-            picture = pictures[index]
+        pictures = [pictures[index] for index in order]
+        places: list[int] = []
+        x = 0
+        for picture, gap in zip(pictures, gaps, strict=False):
             x += gap * space
-            if picture.data:
-                if x + picture.first < inked and pieces:
-                    return None
-                pieces.append((picture.data, x + picture.first))
-                inked = x + picture.last
+            places.append(x)
             x += picture.width
-        return Pieces(pieces, x + gaps[-1] * space)
+        return self._joined(pictures, places, x + gaps[-1] * space)
+
+    def _joined(self, pictures: Sequence[Picture], places: Sequence[int], width: int) -> Pieces | None:
+        """Words at pixels in one piece; None if one reaches onto the one before."""
+        parts: list[Columns] = []
+        begin = inked = 0
+        for picture, x in zip(pictures, places, strict=True):
+            if not picture.data:
+                continue
+            first = x + picture.first
+            if not parts:
+                begin = inked = first
+            if first < inked:
+                return None
+            parts += (self._white * (first - inked), picture.data)
+            inked = x + picture.last
+        return Pieces([(b"".join(parts), begin)], width)
 
     def _in_states(self, texts: Sequence[str], script: str, levels: Sequence[bytes]) -> list[_Word] | None:
         """The words of a line, in logical order, in the states that they meet."""

@@ -45,14 +45,14 @@ class Strips:
         self._layout = layout
         self._painter = painter
         self._baseline = baseline
-        self.inks = Inks(words, painter, self._ink)
-        self._mixed = MixedLines(words, layout, painter.rows, self.inks, self._ink)
-        self._tables: dict[Setting, _Table] = {}
-        self._bytes = 0
-        self._pictures: dict[tuple[str, int | None], Picture | None] = {}
         self._column = painter.rows * (3 if painter.rgb else 1)  # bytes
         self._white = b"\xff" * self._column
         self._shape = (-1, painter.rows, 3) if painter.rgb else (-1, painter.rows)
+        self.inks = Inks(words, painter, self._ink)
+        self._mixed = MixedLines(words, layout, painter.rows, self._white, self.inks, self._ink)
+        self._tables: dict[Setting, _Table] = {}
+        self._bytes = 0
+        self._pictures: dict[tuple[str, int | None], Picture | None] = {}
 
     def line(self, text: str, level: int | None) -> Pieces | None:
         """A text on one line, None if it has to go the plain way.
