@@ -70,9 +70,16 @@ class Shaped:
 
 @dataclass(frozen=True)
 class ShapedApart(Shaped):
-    """Shaped words among spaces."""
+    """Shaped words among spaces. ``circle``: the glyph of U+25CC, which stands where a mark has nothing to stand on.
+    HarfBuzz numbers syllables modulo 15, and puts no circle where the one before had the same number, so whether there
+    is one depends on the whole line."""
 
     infos: list[hb.GlyphInfo]
+    circle: int | None
+
+    @property
+    def has_circle(self) -> bool:
+        return self.circle in self.glyphs
 
     def is_apart(self, first: int, last: int, start: int, end: int, rtl: bool) -> bool:
         """Whether a word, ``text[start:end]`` with two spaces on either side, is shaped in the same way whatever stands
@@ -88,6 +95,8 @@ class ShapedApart(Shaped):
             return False
         around = clusters[first - 2], clusters[first - 1], clusters[last], clusters[last + 1]
         if around != (before - outward, before, after, after + outward):
+            return False
+        if self.circle in self.glyphs[first:last]:
             return False
         infos = self.infos
         if (infos[first - 2].flags | infos[last + 1].flags) & _UNSAFE_TO_CONCAT:
@@ -155,6 +164,7 @@ class Font:
                 "drawn as black outlines. Update it: pip install -U uharfbuzz",
                 stacklevel=2,
             )
+        self._circle: int | None = self.font.get_nominal_glyph(0x25CC)
         self._bitmaps: dict[int, Bitmap] = {}
         self._warned = False
         self._lock = threading.Lock()
@@ -208,6 +218,7 @@ class Font:
             [info.cluster for info in infos],
             [position.position for position in buffer.glyph_positions],
             infos,
+            self._circle,
         )
 
     def baseline(self, tag: str, script: str) -> int:

@@ -156,6 +156,16 @@ def test_caches_are_bounded(monkeypatch):
             assert sum(map(len, assembler._strips._tables.values())) < 40
 
 
+def test_marks_without_a_letter_depend_on_the_whole_line():
+    """HarfBuzz leaves out every circle that is a multiple of 15 syllables after the one before."""
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=80)
+    broken = "⏌\u09e3"
+    for between in range(12, 19):
+        for text in (f"আ্ৈ{'ক' * between} {broken}", f"{broken} {'ক ' * between}{broken} {broken}"):
+            plain = plainly(renderer, renderer.render, text)
+            assert np.array_equal(renderer.render(text).pixel_values, plain.pixel_values), text
+
+
 RULES = {
     "lookahead": "feature calt { sub a' space b by e; } calt;",
     "two spaces away": "feature calt { sub a' space o space b by e; } calt;",

@@ -102,6 +102,8 @@ class Inks:
         rtl = bool(setting.level)
         text = f"  {_GAP.join(words)}  "
         shaped = font.shape_apart(text, script=setting.script, rtl=rtl)
+        if shaped.has_circle and len(words) > 1:
+            return {word: ink for one in words for word, ink in self._drawn([one], setting, baseline).items()}
         clusters = shaped.clusters
         length = len(text)
         # Places that grow from glyph to glyph, also from right to left.
