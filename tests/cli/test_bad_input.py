@@ -190,8 +190,19 @@ def test_sizes_that_do_not_divide(pixlm, texts, tmp_path):
         (("--train.adam-betas", "2", "3"), "--train.adam-betas must both be"),
         (("--seed", "-1"), "--seed -1: must be"),
         (("--render.max-seq-length", "257"), "more than the 256 positions of pixel-nano"),
-        (("--mask.max-span", "3", "--mask.span-weights", "0.5", "1"), "cumulative_span_weights"),
-        (("--mask.ratio", "1.5"), "mask_ratio 1.5"),
+        (("--mask.max-span", "3", "--mask.span-weights", "0.5", "1"), "--mask.span-weights (0.5, 1.0): give 3"),
+        (("--mask.ratio", "1.5"), "--mask.ratio 1.5"),
+        (("--train.learning-rate", "inf"), "--train.learning-rate inf: must be a finite number"),
+        (("--train.epochs", "nan"), "--train.epochs nan: must be a finite number"),
+        (("--train.batch-size", "0"), "--train.batch-size 0: must be 1 or more"),
+        (("--render.max-seq-length", "1"), "--render.max-seq-length 1: must be 2 or more"),
+        (("--data.max-heldout", "0"), "--data.max-heldout 0: must be 1 or more"),
+        (("--data.min-patches", "-1"), "--data.min-patches -1: must be 0 or more"),
+        (("--data.limit", "5"), "--data.limit is for hub: streams"),
+        (("--train.packing", "on"), "--train.packing on is for fine-tuning"),
+        (("--mask.ratio", "0"), "--mask.ratio 0 removes nothing"),
+        (("--mask.span-weights", *["nan"] * 5, "1"), "--mask.span-weights"),
+        (("--pictures.steps", "0"), "--pictures.steps 0: must be 1 or more"),
     ):
         code, _, error = pixlm(*base, *more)
         assert code == 2

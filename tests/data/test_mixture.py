@@ -22,6 +22,7 @@ def test_shares():
     assert shares(SIZES, weights={"en": 2, "hi": 1, "uk": 1}) == {"en": 0.5, "hi": 0.25, "uk": 0.25}
     flat = shares(SIZES, temperature=2)
     assert flat["en"] / flat["uk"] == pytest.approx(4)
+    assert shares(SIZES, temperature=1e-9) == {"en": 1, "hi": 0, "uk": 0}
     assert shares(SIZES, temperature=1e9) == pytest.approx(dict.fromkeys(SIZES, 1 / 3))
 
 
@@ -31,6 +32,7 @@ def test_shares():
         ({"weights": {"en": 1}}, "nothing for hi, uk"),
         ({"weights": {"en": 1, "hi": 1, "uk": 1, "zh": 1}}, "no source zh"),
         ({"weights": {"en": -1, "hi": 1, "uk": 1}}, "0 or more"),
+        ({"weights": {"en": float("inf"), "hi": 1, "uk": 1}}, "finite"),
         ({"temperature": 0}, "above 0"),
     ],
 )

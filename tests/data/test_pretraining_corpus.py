@@ -265,6 +265,8 @@ BAD = [
     ("broken.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: no JSON"),
     ("other.jsonl", b'{"content": "a"}\n', "--data.column"),
     ("number.jsonl", b"7\n", "--data.column"),
+    ("array.json", b'[{"text": "a"}]', "not one object a line"),
+    ("indented.json", b'[\n {"text": "a"}\n]', "not one object a line"),
     ("cut.wet", b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 50\r\n\r\nabc", "cut off"),
     ("page.wet", b"<html>", "no WARC record"),
     ("what.gz", b"", "what is packed in it"),
@@ -277,6 +279,11 @@ def test_bad_files_are_named_in_one_line(tmp_path, name, data, message):
         corpus(tmp_path / name, data)
     assert name in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_where_all_is_left_out_the_reason_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"no text to train on; .*name the key with --data\.column"):
+        corpus(tmp_path / "t.jsonl", b'{"content": "a"}\n', on_error="skip")
 
 
 def test_bad_input_can_be_left_out_and_is_counted(tmp_path):
@@ -453,3 +460,44 @@ def test_documents_met_before_can_be_left_out(tmp_path):
     (folder / "heldout.txt").write_text("held")
     assert list(corpus(folder, deduplicate=True)) == ["a 0", "a 1", "a 2", "new"]
     assert len(corpus(folder)) == 8
+
+
+def test_what_one_source_holds_out_is_in_no_other_ones_train_split(tmp_path):
+    write(tmp_path / "a" / "train.txt", 50, "document")  # the same documents, with a dev file of its own
+    (tmp_path / "a" / "dev.txt").write_text("other")
+    write(tmp_path / "b" / "train.txt", 60, "document")
+    sources = find_sources(str(tmp_path), {})
+    splits = pack_corpus(sources, Counted(), Packing(), Selection(heldout=0.2, deduplicate=True)).splits
+    held = set(splits["dev"].part("b"))
+    assert held
+    assert not held & set(splits["train"])
+
+
+def test_a_limit_of_streams_leaves_packed_files_as_they_are(tmp_path, monkeypatch):
+    path = tmp_path / "t.txt"
+    write(path, 3, "a")
+    before = list(corpus(path))
+    monkeypatch.setattr(parts, "_write", None)
+    limited = Packing(Reading(limit=2))
+    assert list(pack_corpus(find_sources(str(path), {}), Counted(40), limited, Selection()).splits["train"]) == before
+
+
+def test_a_lock_whose_file_was_taken_away_is_nobodys(tmp_path, monkeypatch):
+    path = tmp_path / ".lock"
+    with parts.lock(path) as first:
+        assert first
+        path.unlink()
+        path.touch()
+        with parts.lock(path) as second:
+            assert second
+    assert not path.exists()
+    opened = Path.open
+
+    def late(self, *arguments):  # between opening and locking, the owner takes the file away
+        file = opened(self, *arguments)
+        self.unlink()
+        return file
+
+    monkeypatch.setattr(Path, "open", late)
+    with parts.lock(path) as ours:
+        assert not ours

@@ -225,6 +225,13 @@ def test_one_process_at_a_time_and_one_set_in_a_folder(sources, parquet, tmp_pat
     ):
         with pytest.raises(UsageError, match=r"holds strips made with .*; name another --output"):
             prerender(other)
+    other = settings(sources, parquet)
+    other.data.min_patches = 5
+    with pytest.raises(UsageError, match=r"another data\.min_patches: 0 there, 5 here"):
+        prerender(other)
+    mixed = settings(Path(os.path.relpath(sources)), parquet)  # another name of the same folder
+    mixed.data.temperature = 2
+    assert prerender(mixed).made == 0
     (tmp_path / "own.txt").write_text("mine")
     with pytest.raises(UsageError, match="no set of pixlm prerender"):
         prerender(settings(sources, tmp_path))
@@ -272,6 +279,7 @@ def test_strips_that_do_not_fit_the_run_are_refused(parquet, tmp_path, pixlm):
         (parquet, ("--render.strategy", "bigrams"), "was drawn with strategy continuous"),
         (parquet, ("--render.max-seq-length", "32"), "use --render.max-seq-length 6"),
         (parquet, ("--data.deduplicate",), "--data.deduplicate is about text"),
+        (parquet, ("--pictures.steps", "1"), "--pictures.texts"),
     ):
         code, _, error = pixlm(*RUN, "--data", data, "--output", tmp_path / "run", *more)
         assert code == 2
@@ -338,3 +346,17 @@ def test_the_command_says_what_it_did(sources, tmp_path, pixlm):
     assert "(0 drawn now)" in pixlm(*command)[1]
     assert pixlm("prerender", "--data", sources)[0] == 2
     assert pixlm("prerender", "--data", tmp_path / "none", "--output", tmp_path / "x")[0] == 2
+
+
+def test_folders_of_datasets_are_read_drawn_and_noted(tmp_path, pixlm):
+    import datasets
+
+    saved, run, strips = (tmp_path / name for name in ("saved", "run", "strips"))
+    datasets.Dataset.from_dict({"text": [f"document {n}" for n in range(8)]}).save_to_disk(saved)
+    code, _, error = pixlm(*RUN, "--data", saved, "--output", run)
+    assert code == 0, error
+    noted = json.loads((run / "inputs.json").read_text())["train"]
+    assert prerender(settings(saved, strips)).rows == 8
+    about = json.loads((strips / "prerender.json").read_text())
+    assert [each["sha256"] for each in about["inputs"]["train"]] == [each["sha256"] for each in noted]
+    assert noted[0]["sha256"] in (run / "README.md").read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -23,8 +24,18 @@ def cache_folder(name: str) -> Path:
     return base / name
 
 
+def size(path: Path) -> int:
+    """Bytes of a file, or of the files in a folder."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
+    return path.stat().st_size
+
+
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
+    """Hex SHA-256 of a file's bytes, or of the names and contents of the files in a folder."""
+    if path.is_dir():
+        inside = [[each.name, sha256(each)] for each in sorted(path.iterdir()) if each.is_file()]
+        return hashlib.sha256(json.dumps(inside).encode()).hexdigest()
     stat = path.stat()
     if stat.st_size < _SMALL:
         return files.sha256(path)

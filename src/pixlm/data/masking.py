@@ -98,7 +98,8 @@ class SpanMasking:
         if weights is not None and (
             len(weights) != self.max_span_length
             or list(weights) != sorted(weights)
-            or weights[-1] <= 0
+            or not 0 < weights[-1] < math.inf
+            or any(map(math.isnan, weights))
             or weights[0] < 0
         ):
             raise UsageError(

@@ -9,6 +9,7 @@ import yaml
 
 import pixlm
 from pixlm import files
+from pixlm.data import digests
 from pixlm.data.encoders import InputEncoder
 from pixlm.training.config import RunConfig, to_yaml
 
@@ -45,7 +46,7 @@ def write_card(
         "| split | file | bytes | SHA-256 |",
         "|---|---|---|---|",
         *(
-            f"| {split} | {path.name} | {path.stat().st_size} | `{files.sha256(path)}` |"
+            f"| {split} | {path.name} | {digests.size(path)} | `{digests.sha256(path)}` |"
             for split, paths in sources.items()
             for path in paths
         ),

@@ -61,7 +61,7 @@ class TextConfig(DataConfig):
     deduplicate: bool = False
     """Leave out documents that were met before, or are in a dev or test split."""
     limit: int | None = None
-    """Documents to take of a hub: stream."""
+    """Documents to take of each hub: stream."""
     min_patches: int = 0
     """Leave out blocks of text of fewer patches (PIXEL: 22)."""
     workers: int | None = None

@@ -41,11 +41,26 @@ def find(data: TextConfig) -> tuple[list[Source], splits.Sources]:
     if lacking:
         which = f"source {lacking[0]} has no train split" if len(sources) > 1 else "no train split given"
         raise UsageError(f"{which}; name its file with --data.train FILE")
+    _check_numbers(data, sources)
     return sources, splits.Sources(**together)
+
+
+def _check_numbers(data: TextConfig, sources: Sequence[Source]) -> None:
+    for name, lowest in (("max_heldout", 1), ("limit", 1), ("min_patches", 0), ("workers", 0)):
+        value = getattr(data, name)
+        if value is not None and value < lowest:
+            raise UsageError(f"--data.{name.replace('_', '-')} {value}: must be {lowest} or more")
+    paths = [path for source in sources for each in source.files.values() for path in each]
+    if data.limit is not None and not any(path.startswith(HUB) for path in paths):
+        raise UsageError(f"--data.limit is for hub: streams, and {paths[0]} is none; leave it out")
 
 
 def load(data: TextConfig, sources: Sequence[Source], encoder: InputEncoder, *, workers: int = 0) -> dict[str, Corpus]:
     """The splits of the corpus, packed for ``encoder``, or drawn beforehand; says what is odd about the text."""
+    if encoder.max_length < 2:
+        raise UsageError(
+            f"--render.max-seq-length {encoder.max_length}: must be 2 or more; the last patch ends the text"
+        )
     paths = [path for source in sources for each in source.files.values() for path in each]
     drawn = [is_prerendered(path) for path in (paths[0], paths[-1])]
     if any(drawn):

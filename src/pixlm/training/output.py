@@ -136,7 +136,7 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
     mine = recorded(config)
     inputs = {
         split: [
-            {"file": str(path.resolve()), "bytes": path.stat().st_size, "sha256": digests.sha256(path)}
+            {"file": str(path.resolve()), "bytes": digests.size(path), "sha256": digests.sha256(path)}
             for path in sources.get(split)
         ]
         for split in SPLITS

@@ -63,7 +63,9 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
     """Work out a run's sizes; raises UsageError for settings that do not fit together."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     batch = settings.batch_size
-    if batch < 1 or batch % world:
+    if batch < 1:
+        raise UsageError(f"--train.batch-size {batch}: must be 1 or more")
+    if batch % world:
         raise UsageError(f"--train.batch-size {batch} cannot be shared by {world} processes; use a multiple of {world}")
     # A smaller batch than the recipe's may be smaller than its micro-batch, too.
     micro = min(settings.micro_batch_size, batch // world) if settings.micro_batch_size is not None else batch // world
@@ -71,6 +73,9 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         raise UsageError(
             f"--train.micro-batch-size {micro} does not divide the {batch // world} examples of a step and process"
         )
+    for name in ("epochs", "learning_rate"):
+        if not math.isfinite(getattr(settings, name)):
+            raise UsageError(f"--train.{name.replace('_', '-')} {getattr(settings, name)}: must be a finite number")
     per_epoch = math.ceil(examples / batch)
     steps = settings.max_steps if settings.max_steps is not None else math.ceil(settings.epochs * per_epoch)
     if steps < 1:

@@ -20,6 +20,7 @@ import pixlm
 from pixlm import files, hub
 from pixlm.data import digests, splits
 from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.pretraining.documents import HUB
 from pixlm.data.pretraining.parts import in_worker
 from pixlm.data.pretraining.rows import Corpus
 from pixlm.data.pretraining.shards import PLAN, Shard, is_prerendered, note_of, plan_shards, progress_line, write_shard
@@ -35,6 +36,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
+_CHOICE = (
+    *("on_error", "column", "documents", "limit", "clean"),
+    *("min_patches", "heldout", "max_heldout", "deduplicate"),
+)
+"""Settings of the data that decide what is drawn; which files there are, their checksums say."""
 
 
 @dataclass
@@ -106,7 +112,9 @@ def prerender(config: PrerenderConfig, *, rank: int = 0, world: int = 1) -> Prer
     with _locked(output, shared=world > 1):
         corpus = corpora.load(config.data, sources, encoder, workers=config.data.workers or config.workers)
         shards = plan_shards(corpus, config.format, config.shard_size)
-        _begin(output, config, encoder, corpus, shards, data)
+        paths = [path for source in sources for each in source.files.values() for path in each]
+        streams = [path for path in paths if path.startswith(HUB)]
+        _begin(output, config, encoder, corpus, shards, data, streams)
         if world == 1:
             for partial in output.rglob(".*.partial"):
                 partial.unlink(missing_ok=True)
@@ -147,23 +155,23 @@ def _begin(
     corpus: Mapping[str, Corpus],
     shards: Sequence[Shard],
     data: splits.Sources,
+    streams: Sequence[str],
 ) -> None:
     """Write down how the set is made; or check that the one that is there is made in the same way."""
     inputs = {
         split: [
-            {"file": path.name, "bytes": path.stat().st_size, "sha256": digests.sha256(path)}
-            for path in data.get(split)
-            if path.is_file()
+            {"file": path.name, "bytes": digests.size(path), "sha256": digests.sha256(path)} for path in data.get(split)
         ]
         for split in splits.SPLITS
     }
     settings = asdict(config.data)
+    choice = {key: settings[key] for key in _CHOICE} | {"streams": list(streams)}
     about = {
         "pixlm": pixlm.__version__,
         "format": config.format,
         "max_seq_length": encoder.max_length,
         "renderer": encoder.fingerprint,
-        "data": {key: value for key, value in settings.items() if key not in ("workers", "cache")},
+        "data": choice,
         "inputs": inputs,
         "shards": [asdict(shard) for shard in shards],
     }
@@ -178,6 +186,13 @@ def _begin(
         return
     known = files.read_json(path)
     for key, value in about.items():
+        if key == "data" and known.get(key) != value:
+            changed = next(name for name, each in choice.items() if known.get(key, {}).get(name) != each)
+            there, here = known.get(key, {}).get(changed), choice[changed]
+            raise UsageError(
+                f"{output}: holds strips made with another data.{changed}: {there!r} there, {here!r} here; name "
+                "another --output"
+            )
         if known.get(key) != value and key != "pixlm":
             what = {"shards": "another --shard-size or other data", "inputs": "other data"}.get(key, f"another {key}")
             raise UsageError(f"{output}: holds strips made with {what}; name another --output")

@@ -36,6 +36,7 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     draw: makes the pictures that ``config.pictures`` asks for. Raises UsageError for bad input, RunError for an
     interrupted or failed run.
     """
+    _check(config)
     sources, data = corpora.find(config.data)
     masking = masking_for(config.mask)
     model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
@@ -47,6 +48,7 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     parts = {split: Split(each, each.lengths) for split, each in corpus.items()}
     mixture = corpora.mix(config.data, corpus["train"], config.seed, encoder)
     plan = make_plan(config.train, len(parts["train"].examples))
+    pictures = _pictures(config, draw, encoder, masking, corpus.get("dev", corpus["train"]))
     output = begin(config, "pretrain", data)
     corpora.check_unchanged(output.folder, corpus)
     report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
@@ -66,7 +68,7 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
         metric="loss",
         higher_is_better=False,
         origins=Origins(corpus["train"].names, corpus["train"].source_of(np.arange(len(corpus["train"])))),
-        pictures=_pictures(config, draw, encoder, masking, corpus.get("dev", corpus["train"])),
+        pictures=pictures,
     )
     batch_size = config.train.eval_batch_size or plan.micro
     results = {
@@ -88,6 +90,18 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     return results
 
 
+def _check(config: PretrainConfig) -> None:
+    """Raise a UsageError for settings that pretraining has no use for."""
+    if config.pictures.steps is not None and config.pictures.steps < 1:
+        raise UsageError(f"--pictures.steps {config.pictures.steps}: must be 1 or more")
+    if config.train.packing != "auto":
+        raise UsageError(
+            f"--train.packing {config.train.packing} is for fine-tuning; text to pretrain on fills its rows"
+        )
+    if config.mask.ratio == 0:
+        raise UsageError("--mask.ratio 0 removes nothing, so that nothing is learnt; give a share above 0")
+
+
 def _pictures(
     config: PretrainConfig,
     draw: Draw | None,
@@ -98,10 +112,10 @@ def _pictures(
     every = config.pictures.steps
     if every is None or draw is None:
         return None
-    if every < 1:
-        raise UsageError(f"--pictures.steps {every}: must be 1 or more")
     first = [examples[number] for number in range(min(2, len(examples)))]
     texts = config.pictures.texts or [example for example in first if isinstance(example, str)]
+    if not texts:
+        raise UsageError("--pictures.steps: strips that are drawn already say no text; give some with --pictures.texts")
 
     def pictures(step: int, model: PreTrainedModel) -> dict[str, NDArray[np.uint8]]:
         if step % every:
@@ -111,6 +125,14 @@ def _pictures(
     return pictures
 
 
+_MASK_FLAGS = {
+    "mask_ratio": "--mask.ratio",
+    "cumulative_span_weights": "--mask.span-weights",
+    "max_span_length": "--mask.max-span",
+    "spacing ": "--mask.spacing ",
+}
+
+
 def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:
     """The patch masking that the settings describe."""
     if not mask.spans:
@@ -118,10 +140,16 @@ def masking_for(mask: MaskConfig) -> SpanMasking | RandomMasking:
     weights = mask.span_weights
     if weights is None and mask.max_span == len(PUBLISHED_SPAN_WEIGHTS):
         weights = PUBLISHED_SPAN_WEIGHTS
-    return SpanMasking(
-        mask_ratio=mask.ratio,
-        max_span_length=mask.max_span,
-        spacing="span" if mask.spacing is None else mask.spacing,
-        cumulative_span_weights=weights,
-        flavour=mask.flavour,
-    )
+    try:
+        return SpanMasking(
+            mask_ratio=mask.ratio,
+            max_span_length=mask.max_span,
+            spacing="span" if mask.spacing is None else mask.spacing,
+            cumulative_span_weights=weights,
+            flavour=mask.flavour,
+        )
+    except UsageError as error:
+        text = str(error)
+        for name, flag in _MASK_FLAGS.items():
+            text = text.replace(name, flag)
+        raise UsageError(text) from None

@@ -157,7 +157,8 @@ def pack_corpus(
             least = f" of {selection.min_units} patches or more" * (selection.min_units > 0)
             named = source.files.get("train", ())
             where = named[0] if named else f"source {source.name}"
-            raise UsageError(f"{where}: holds no text{least} to train on")
+            told = "".join(f"; {note}" for note in result.notes[:1])
+            raise UsageError(f"{where}: holds no text{least} to train on{told}")
     return result
 
 
@@ -189,21 +190,29 @@ def _choose(
                 held[source.name, split] = _thinned(TextBlocks(own), selection.max_heldout)
                 seen = np.union1d(seen, np.concatenate([part.hashes for part in own]))
     limit = int(selection.heldout * 2**64)
-    chosen: dict[tuple[str, str], TextBlocks] = {}
-    for source in sources:
-        own = [part for path in source.files.get("train", ()) for part in parts[path]]
+    texts = {
+        source.name: [part for path in source.files.get("train", ()) for part in parts[path]] for source in sources
+    }
+    rest: dict[str, np.ndarray] = {}
+    for name, own in texts.items():
         hashes = _of_blocks(own)
-        keep = np.concatenate([np.empty(0, np.int32), *(part.units for part in own)]) >= selection.min_units
-        if limit and (source.name, "dev") not in held:
+        rest[name] = np.ones(len(hashes), bool)
+        if limit and (name, "dev") not in held:
             out = _mixed(hashes) < np.uint64(limit)
             if not out.any():
+                count = sum(part.summary.documents for part in own)
                 raise UsageError(
-                    f"source {source.name}: of its documents none falls into --data.heldout {selection.heldout:g}; "
-                    "raise it, or name a file with --data.dev"
+                    f"source {name}: none of its {count} documents falls into --data.heldout {selection.heldout:g}; "
+                    "raise it, or name a file with --data.dev (an empty line ends a document of a text file; where "
+                    "each line is one, say --data.documents lines)"
                 )
-            held[source.name, "dev"] = _thinned(TextBlocks(own, np.flatnonzero(out)), selection.max_heldout)
+            held[name, "dev"] = _thinned(TextBlocks(own, np.flatnonzero(out)), selection.max_heldout)
             seen = np.union1d(seen, hashes[out])
-            keep &= ~out
+            rest[name] = ~out
+    chosen: dict[tuple[str, str], TextBlocks] = {}
+    for name, own in texts.items():
+        keep = np.concatenate([np.empty(0, np.int32), *(part.units for part in own)]) >= selection.min_units
+        keep &= rest[name]
         if selection.deduplicate:
             documents = np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in own)])
             fresh = np.zeros(len(documents), bool)
@@ -211,7 +220,7 @@ def _choose(
             fresh &= ~np.isin(documents, seen)
             keep &= _spread(own, fresh)
             seen = np.union1d(seen, documents)
-        chosen[source.name, "train"] = TextBlocks(own, None if keep.all() else np.flatnonzero(keep))
+        chosen[name, "train"] = TextBlocks(own, None if keep.all() else np.flatnonzero(keep))
     return {**chosen, **held}
 
 

@@ -47,6 +47,7 @@ _LONGEST_RECORD = 2**26
 """Longest JSON line or web page that is read, in bytes; longer ones are bad input."""
 _ROWS = 100_000
 """Rows of a unit of a ``datasets`` folder."""
+_ARRAY = "is JSON, but not one object a line, as JSON lines have it; jq -c '.[]' turns an array into them"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DAMAGE = (EOFError, OSError, zlib.error)
 
@@ -319,8 +320,10 @@ def _json(unit: Unit, reading: Reading, found: Found) -> Iterator[Line | None]:
                     continue
                 has = ", ".join(map(str, value))[:80] if isinstance(value, dict) else f"a {type(value).__name__}"
                 what = f"no text under {reading.column!r} (it has: {has}); name the key with --data.column"
+                what = _ARRAY if isinstance(value, list) else what
             except (ValueError, RecursionError) as error:
-                what = f"no JSON: {_short(error)}"
+                whole = number == 1 and line.strip() in (b"[", b"{")
+                what = _ARRAY if whole else f"no JSON: {_short(error)}"
             found.bad(reading, where, what)
 
 
@@ -441,6 +444,8 @@ def _hub(path: str) -> Any:
     name, _, query = path.removeprefix(HUB).partition("?")
     options = {key: values[-1] for key, values in parse_qs(query).items()}
     split = options.pop("split", "train")
+    if not name:
+        raise UsageError(f"{path}: names no data set; write hub:OWNER/NAME")
     unknown = set(options) - {"name", "revision", "data_dir", "data_files"}
     if unknown:
         raise UsageError(f"{path}: {', '.join(sorted(unknown))}? Known are name, split, revision, data_dir, data_files")

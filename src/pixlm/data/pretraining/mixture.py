@@ -7,6 +7,7 @@ over a source has an order of its own. Nothing is stored: resuming is working ou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -33,13 +34,14 @@ def shares(
         if unknown or missing:
             what = f"no source {', '.join(unknown)}" if unknown else f"nothing for {', '.join(missing)}"
             raise UsageError(f"--data.weights: {what}; the sources are {', '.join(sizes)}")
-        if min(weights.values()) < 0 or not sum(weights.values()) > 0:
-            raise UsageError("--data.weights: numbers of 0 or more, not all of them 0")
+        if min(weights.values()) < 0 or not 0 < sum(weights.values()) < math.inf:
+            raise UsageError("--data.weights: finite numbers of 0 or more, not all of them 0")
         raw = {name: float(weights[name]) for name in sizes}
     else:
         if not temperature > 0:
             raise UsageError(f"--data.temperature {temperature}: must be above 0")
-        raw = {name: size ** (1 / temperature) for name, size in sizes.items()}
+        largest = max(sizes.values())  # shares of it do not overflow
+        raw = {name: (size / largest) ** (1 / temperature) for name, size in sizes.items()}
     total = sum(raw.values())
     return {name: value / total for name, value in raw.items()}
 

@@ -20,7 +20,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from pixlm.data.pretraining.blocks import Cleaner, pack
 from pixlm.data.pretraining.documents import Found, Reading, Unit, documents, kind_of, units_of
 from pixlm.errors import RunError
 
-_VERSION = 1
+_VERSION = 2
 """Of the format and of the way of packing: part of every key."""
 
 _TEXT, _ENDS, _UNITS, _DOCUMENT, _HASHES, _SUMMARY = (
@@ -115,6 +115,9 @@ def packed(
     todo = [job for each in jobs.values() for job in each if not is_complete(job[1])]
     if todo:
         _pack_all(todo, encoder, packing, workers)
+        if os.environ.get("RANK", "0") == "0":
+            taken = sum(digests.size(folder) for _, folder in todo)
+            print(f"packed text: {taken / 1e6:.1f} MB, kept for further runs in {place}", flush=True)
     for path, each in jobs.items():
         yield path, [Part(folder) for _, folder in each]
 
@@ -130,7 +133,8 @@ def is_complete(folder: Path) -> bool:
 
 def _place(encoder: InputEncoder, packing: Packing) -> Path:
     """The folder of all parts that were packed in one way."""
-    how = [_VERSION, asdict(packing), encoder.fingerprint, encoder.max_length]
+    how = [_VERSION, asdict(replace(packing, reading=replace(packing.reading, limit=None)))]  # of streams: see _key
+    how += [encoder.fingerprint, encoder.max_length]
     return digests.cache_folder("corpus") / _hash(how)
 
 
@@ -154,13 +158,7 @@ def _units(path: str, packing: Packing) -> list[Unit]:
 def _key(unit: Unit, packing: Packing) -> str:
     """What a unit's text depends on."""
     kind = kind_of(unit.path)
-    if kind == "hub":
-        content = unit.path
-    elif kind == "saved":
-        inside = sorted(path for path in Path(unit.path).iterdir() if path.is_file())
-        content = _hash([[path.name, digests.sha256(path)] for path in inside])
-    else:
-        content = digests.sha256(Path(unit.path))
+    content = [unit.path, packing.reading.limit] if kind == "hub" else digests.sha256(Path(unit.path))
     return _hash([kind, Path(unit.path).suffix.lower(), content, unit.start, unit.stop])
 
 
@@ -249,13 +247,15 @@ def lock(path: Path) -> Iterator[bool]:
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(file.fileno()), path.stat())  # else its last owner took the file away
         except OSError:
-            yield False
-            return
-        yield True
-        # Whoever waits for it looks first whether there is still something to do, so the file may go.
-        with contextlib.suppress(OSError):
-            path.unlink()
+            ours = False
+        try:
+            yield ours
+        finally:
+            if ours:
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _write(folder: Path, unit: Unit, encoder: InputEncoder, packing: Packing) -> None:
