@@ -395,3 +395,19 @@ def test_a_second_signal_is_counted_by_itself():
     stop._ask(signal.SIGINT, None)
     with pytest.raises(KeyboardInterrupt):
         stop._ask(signal.SIGTERM, None)
+
+
+def test_a_run_whose_weights_are_spoilt_does_not_skip_to_its_end(texts, tmp_path, pixlm, monkeypatch):
+    from pixlm.training import runner
+
+    monkeypatch.setattr(runner, "_MOST_SKIPPED", 3)
+    command = pretrain(texts, tmp_path / "run", "--train.max-steps", "20", "--train.save-steps", "2")
+    command = (*command, "--train.learning-rate", "1e30", "--train.warmup", "0", "--train.non-finite", "skip")
+    code, _, error = pixlm(*command)
+    assert code == 1
+    assert "at step 4 the loss or gradient was not a number for 3 steps in a row" in error
+    # Also across a stop: the checkpoint of step 2 has seen one of them.
+    code, out, error = pixlm(*command)
+    assert code == 1
+    assert "resuming from checkpoint-2" in out
+    assert "at step 4 " in error

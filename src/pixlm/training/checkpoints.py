@@ -34,14 +34,15 @@ class Progress:
     """What a run has done so far.
 
     step: optimizer steps; best_step, best_score: of the best evaluation; skipped: steps left out because a gradient was
-    not a number; seen: examples by source; loss, losses: sum and number of the step losses since the last log entry;
-    scale: of gradients in fp16.
+    not a number; skipped_in_a_row: how many of them were the last ones; seen: examples by source; loss, losses: sum and
+    number of the step losses since the last log entry; scale: of gradients in fp16.
     """
 
     step: int = 0
     best_step: int | None = None
     best_score: float | None = None
     skipped: int = 0
+    skipped_in_a_row: int = 0
     seen: dict[str, int] = field(default_factory=dict)
     loss: float = 0.0
     losses: int = 0

@@ -37,6 +37,9 @@ from pixlm.training.schedule import learning_rate, make_optimizer
 from pixlm.training.signals import StopOnSignal, leave_signals
 from pixlm.training.watch import Meter, Observer, Pictures
 
+_MOST_SKIPPED = 100
+"""Steps left out one after the other before a run gives up; fp16 needs some 20 to find its scale."""
+
 Metrics = Callable[[Evaluation], dict[str, float]]
 
 
@@ -231,8 +234,16 @@ class Runner:
             self.scaler.step(self.optimizer)
             self.scaler.update()
             progress.loss, progress.losses = progress.loss + loss, progress.losses + 1
+            progress.skipped_in_a_row = 0
         elif self.settings.non_finite == "skip":
             progress.skipped += 1
+            progress.skipped_in_a_row += 1
+            if progress.skipped_in_a_row >= _MOST_SKIPPED:
+                raise RunError(
+                    f"at step {progress.step + 1} the loss or gradient was not a number for {_MOST_SKIPPED} steps in a "
+                    "row: the weights are spoilt; start a new run with --model CHECKPOINT of before and a lower "
+                    "--train.learning-rate, or with --train.precision fp32"
+                )
             if self.scaler.is_enabled():
                 self.scaler.update()
         else:
