@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -385,6 +386,12 @@ def test_several_processes_pack_what_one_packs(tmp_path):
     sources = find_sources(str(folder), {})
     together = pack_corpus(sources, encoder, Packing(), Selection(), workers=2).splits["train"]
     assert list(pickle.loads(pickle.dumps(together))) == ["text a", "text b", "text c"]
+
+
+def test_a_killed_worker_is_one_line():
+    told = pytest.raises(RunError, match=r"what is packed is kept: .* fewer workers")
+    with told, parts.workers_must_live("what is packed is kept"), ProcessPoolExecutor(1) as pool:
+        pool.submit(os._exit, 1).result()
 
 
 def test_what_a_killed_process_left_is_taken_away(tmp_path):

@@ -21,7 +21,7 @@ from pixlm import files, hub
 from pixlm.data import digests, splits
 from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.data.pretraining.documents import HUB
-from pixlm.data.pretraining.parts import in_worker
+from pixlm.data.pretraining.parts import in_worker, workers_must_live
 from pixlm.data.pretraining.rows import Corpus
 from pixlm.data.pretraining.shards import PLAN, Shard, is_prerendered, note_of, plan_shards, progress_line, write_shard
 from pixlm.errors import RunError, UsageError
@@ -233,6 +233,7 @@ def _draw(
         run: Any = map
         if config.workers > 1 and len(todo) > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
+            stack.enter_context(workers_must_live("finished shards are kept"))
             pool = ProcessPoolExecutor(
                 min(config.workers, len(todo)), context, initializer=in_worker, initargs=(os.getpid(), _set_up, *setup)
             )

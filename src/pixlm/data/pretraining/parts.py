@@ -14,12 +14,14 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import threading
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +176,7 @@ def _pack_all(jobs: Sequence[tuple[Unit, Path]], encoder: InputEncoder, packing:
         if workers > 1 and len(jobs) > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
             setup = (os.getpid(), _set_up, encoder, packing)
+            stack.enter_context(workers_must_live("what is packed is kept"))
             pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=in_worker, initargs=setup)
             stack.callback(pool.shutdown, cancel_futures=True)
             run = pool.map
@@ -202,7 +205,20 @@ def in_worker(parent: int, set_up: Callable[..., None], *arguments: Any) -> None
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
     set_up(*arguments)
+
+
+@contextlib.contextmanager
+def workers_must_live(kept: str) -> Iterator[None]:
+    """Around work in a pool: a RunError where one of its processes was killed."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise RunError(
+            f"a worker process was killed, perhaps for want of memory; {kept}: the same command goes on, with fewer "
+            "workers if need be"
+        ) from None
 
 
 _setup: tuple[InputEncoder, Packing] | None = None
