@@ -411,3 +411,17 @@ def test_a_run_whose_weights_are_spoilt_does_not_skip_to_its_end(texts, tmp_path
     assert code == 1
     assert "resuming from checkpoint-2" in out
     assert "at step 4 " in error
+
+
+def test_only_the_first_process_writes_about_a_new_run(tmp_path, monkeypatch):
+    from pixlm.data.splits import Sources
+    from pixlm.training.config import PretrainConfig
+    from pixlm.training.output import prepare
+
+    config = PretrainConfig(model="pixel-nano", output=str(tmp_path / "run"))
+    prepare(config, "pretrain", Sources())
+    names = ("run.yaml", "inputs.json")
+    before = [(tmp_path / "run" / name).stat().st_mtime_ns for name in names]
+    monkeypatch.setenv("RANK", "1")
+    assert prepare(config, "pretrain", Sources()).checkpoint is None
+    assert [(tmp_path / "run" / name).stat().st_mtime_ns for name in names] == before

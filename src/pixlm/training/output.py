@@ -148,6 +148,8 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
         where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
         notes = (*problems, f"{folder}: unfinished run of the same configuration; {where}")
         return Output(folder, checkpoint, notes, lock)
+    if os.environ.get("RANK", "0") != "0":  # the first one has written it, and may be adding to it by now
+        return Output(folder, None, (), lock)
     header = (
         f"# Written by pixlm {pixlm.__version__}. Again: pixlm {command} --config {shlex.quote(RUN)} --output NEW\n"
     )
