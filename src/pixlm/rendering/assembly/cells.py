@@ -127,6 +127,15 @@ class _Placed(NamedTuple):
     at: int
 
 
+class _Strip(NamedTuple):
+    """Cells side by side: ``parts`` from the ink before them to their last ink, where they ``end``, and their ink."""
+
+    parts: list[Columns]
+    end: int
+    low: int
+    inked: int
+
+
 class _Row(NamedTuple):
     """Words, or pieces of words, from left to right, the numbers of their patches, where each starts, and the end.
     ``word_starts``: the same of whole words."""
@@ -358,12 +367,21 @@ class AssembledCells:
         """The numbers of the patches of two neighbours that reach onto each other."""
         key = first, second, flow
         if key not in self._joints:
-            drawn = self._drawn([first, second], flow)
-            if drawn is None:
-                self._joints[key] = None
-            else:
-                self._joints[key] = self._table.add(self._patches(drawn[0][slice(*drawn[1])]))
+            columns = self._columns([first, second], flow)
+            self._joints[key] = None if columns is None else self._table.add(self._patches(columns))
         return self._joints[key]
+
+    def _columns(self, words: list[_Name], flow: str) -> np.ndarray | None:
+        """The patches of words side by side, uint8 [n * P, P(, 3)]."""
+        begin = _MARGIN * self._painter.rows
+        cells = [cell for word in words for cell in self._cells_of(word, flow) or ()]
+        strip = self._side_by_side(cells, begin, 0)
+        if strip is None:
+            drawn = self._drawn(words, flow)
+            return None if drawn is None else drawn[0][slice(*drawn[1])]
+        data = b"".join([*strip.parts, self._white * (strip.end - strip.inked)])
+        columns = np.frombuffer(data, np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)
+        return columns[begin : strip.end]
 
     def _add(self, words: list[_Name], flow: str, book: _Book) -> None:
         """Draw words that are met for the first time."""
@@ -378,34 +396,13 @@ class AssembledCells:
             if cells is None:
                 book[word] = False
                 continue
-            x = begin
-            groups: list[list[_Placed]] = []  # of sprites that reach onto one another
-            inked = low = -1
-            for cell in cells:
-                for line, left in cell.lines:
-                    sprite = self._sprite(line)
-                    if sprite.ink.data:
-                        at = x + left + sprite.ink.first
-                        if at < inked:
-                            groups[-1].append(_Placed(sprite, at))
-                        else:
-                            groups.append([_Placed(sprite, at)])
-                        inked = max(inked, x + left + sprite.ink.last)
-                x += cell.patches * patch
-            mark, stop = len(parts), end
-            for group in groups:
-                first = group[0].at if len(group) == 1 else min(placed.at for placed in group)
-                data = group[0].sprite.ink.data if len(group) == 1 else self._painted(group, first)
-                if data is None or first < stop:
-                    del parts[mark:]
-                    self._keep(word, flow, book)
-                    break
-                parts += (self._white * (first - stop), data)
-                low = first if low < 0 else low
-                stop = first + len(data) // len(self._white)
-            else:
-                drawn.append((word, begin, x, low if groups else begin, max(stop, x)))
-                end, begin = stop, x + _MARGIN * patch
+            strip = self._side_by_side(cells, begin, end)
+            if strip is None:
+                self._keep(word, flow, book)
+                continue
+            parts += strip.parts
+            drawn.append((word, begin, strip.end, strip.low, max(strip.inked, strip.end)))
+            end, begin = strip.inked, strip.end + _MARGIN * patch
         if drawn:
             parts.append(self._white * (begin - end))
             columns = np.frombuffer(b"".join(parts), np.uint8).reshape(begin, patch, *(3,) * self._painter.rgb)
@@ -417,6 +414,34 @@ class AssembledCells:
                 book[word] = numbers[first : first + len(own)].tobytes()
                 self._keep_spill(word, flow, columns, (start, stop), (low, high))
                 first += len(own)
+
+    def _side_by_side(self, cells: Sequence[Cell], begin: int, inked: int) -> _Strip | None:
+        """Cells from pixel ``begin`` on, on a strip with ink up to ``inked``; None if they cannot be pieced together."""
+        x = begin
+        groups: list[list[_Placed]] = []  # of sprites that reach onto one another
+        right = -1
+        for cell in cells:
+            for line, left in cell.lines:
+                sprite = self._sprite(line)
+                if sprite.ink.data:
+                    at = x + left + sprite.ink.first
+                    if at < right:
+                        groups[-1].append(_Placed(sprite, at))
+                    else:
+                        groups.append([_Placed(sprite, at)])
+                    right = max(right, x + left + sprite.ink.last)
+            x += cell.patches * self._painter.rows
+        parts: list[Columns] = []
+        low = begin
+        for number, group in enumerate(groups):
+            first = group[0].at if len(group) == 1 else min(placed.at for placed in group)
+            data = group[0].sprite.ink.data if len(group) == 1 else self._painted(group, first)
+            if data is None or first < inked:
+                return None
+            parts += (self._white * (first - inked), data)
+            inked = first + len(data) // len(self._white)
+            low = low if number else first
+        return _Strip(parts, x, low, inked)
 
     def _patches(self, columns: np.ndarray) -> np.ndarray:
         """uint8 [n * P, P(, 3)] as [n, P, P(, 3)]."""
