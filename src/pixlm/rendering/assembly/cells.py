@@ -416,7 +416,7 @@ class AssembledCells:
                 first += len(own)
 
     def _side_by_side(self, cells: Sequence[Cell], begin: int, inked: int) -> _Strip | None:
-        """Cells from pixel ``begin`` on, on a strip with ink up to ``inked``; None if they cannot be pieced together."""
+        """Cells from pixel ``begin`` on, on a strip inked up to ``inked``; None if they cannot be pieced together."""
         x = begin
         groups: list[list[_Placed]] = []  # of sprites that reach onto one another
         right = -1
