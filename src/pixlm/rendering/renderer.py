@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,6 +146,7 @@ class TextRenderer:
         self._lines: dict[tuple[str, int | None, bool], Line] = {}
         self._readers: Readers | None = None  # made when something is first read
         self._assembler = self._make_assembler()
+        self._lock = threading.Lock()  # of the assembler's caches
         self._cache_file: Path | None = None
 
     def _make_assembler(self) -> Assembler | None:
@@ -458,7 +460,8 @@ class TextRenderer:
         checked = TextInput(text, keep=self._kept_controls).text
         if checked is None:
             raise TypeError(f"text_width takes a str, not {describe(text)}")
-        width = None if self._assembler is None else self._assembler.width(checked)
+        with self._lock:
+            width = None if self._assembler is None else self._assembler.width(checked)
         return width if width is not None else self._strategy.width(checked, self._geometry, self._lay_out)
 
     def _assemble(self, text: Any, rtl: bool | None, max_length: int | None) -> Assembled | None:
@@ -468,16 +471,18 @@ class TextRenderer:
             return None
         geometry = self._geometry
         if isinstance(text, str) and text.isprintable():  # there is nothing to check
-            return assembler.text(text, geometry, rtl=rtl)
+            with self._lock:
+                return assembler.text(text, geometry, rtl=rtl)
         checked = TextInput(text, keep=self._kept_controls)
         if checked.surrogates:
             return None
-        if checked.text is not None:
-            return assembler.text(checked.text, geometry, rtl=rtl)
-        if checked.words is not None:
-            return assembler.words(checked.words, geometry, rtl=rtl)
-        assert checked.pair is not None
-        return assembler.pair(*checked.pair, geometry, rtl=rtl, max_length=_optional_int(max_length))
+        with self._lock:
+            if checked.text is not None:
+                return assembler.text(checked.text, geometry, rtl=rtl)
+            if checked.words is not None:
+                return assembler.words(checked.words, geometry, rtl=rtl)
+            assert checked.pair is not None
+            return assembler.pair(*checked.pair, geometry, rtl=rtl, max_length=_optional_int(max_length))
 
     def _white(self, patches: int) -> np.ndarray:
         patch = self.pixels_per_patch

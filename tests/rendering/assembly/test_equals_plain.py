@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,35 @@ def test_what_was_seen_before_does_not_matter():
             assert np.array_equal(used.render(text).pixel_values, fresh.render(text).pixel_values), text
 
 
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_lists_with_empty_words_and_spaces(setting):
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+    for words in (
+        ["שלום", "a", ""],
+        ["", "שלום"],
+        ["a", " ", "ب", ""],
+        ["ب", "", "a b", " c"],
+        [""],
+        ["שלום", "12", " "],
+    ):
+        plain = plainly(renderer, renderer.render, words)
+        ours = renderer.render(words)
+        assert np.array_equal(ours.pixel_values, plain.pixel_values), words
+        assert {**vars(ours), "pixel_values": 0} == {**vars(plain), "pixel_values": 0}, words
+
+
+@pytest.mark.parametrize("setting", [{}, {"strategy": "bigrams"}], ids=str)
+def test_threads_share_a_renderer(setting):
+    texts = lines(80, seed=8)
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
+    expected = [TextRenderer(missing_glyph="box", max_seq_length=80, **setting).render(text) for text in texts[:5]]
+    expected += [plainly(renderer, renderer.render, text) for text in texts[5:]]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(2):
+            for ours, plain in zip(pool.map(renderer.render, texts), expected, strict=True):
+                assert np.array_equal(ours.pixel_values, plain.pixel_values)
+
+
 def test_caches_are_bounded(monkeypatch):
     from pixlm.rendering.assembly import cells, inks, mixed, strips, words
 
@@ -147,8 +177,9 @@ def test_caches_are_bounded(monkeypatch):
     for setting in ({}, {"strategy": "bigrams"}):
         renderer = TextRenderer(missing_glyph="box", max_seq_length=80, **setting)
         for text in lines(60, seed=6):
-            plain = plainly(renderer, renderer.render, text)
-            assert np.array_equal(renderer.render(text).pixel_values, plain.pixel_values), text
+            for one in (text, (text, text[::-1])):
+                plain = plainly(renderer, renderer.render, one)
+                assert np.array_equal(renderer.render(one).pixel_values, plain.pixel_values), one
         assembler = renderer._assembler
         if setting:
             assert assembler._table.count < 200

@@ -184,7 +184,13 @@ class AssembledCells:
         self._sprites: dict[int, _Sprite] = {}
         self._groups: dict[tuple[_Sprite | int, ...], bytes | None] = {}
 
+    def _make_room(self) -> None:
+        """To be called before the first row of an image: rows refer to the table that is there."""
+        if self._table.count > _MOST_PATCHES or self._kept > _MOST_WORDS:
+            self._start()
+
     def width(self, text: str) -> int | None:
+        self._make_room()
         row = self._row(text.split(), text, None)
         return None if row is None else row.starts[-1] * self._painter.rows
 
@@ -236,16 +242,19 @@ class AssembledCells:
                 self._spills[word, flow] = _Spill(*parts)
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
+        self._make_room()
         row = self._row(text.split(), text, rtl)
         return None if row is None else self._assembled([row], geometry, row.word_starts)
 
     def words(self, words: list[str], geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
+        self._make_room()
         row = self._row(words, " ".join(words), rtl, is_list=True)
         return None if row is None else self._assembled([row], geometry, row.word_starts)
 
     def pair(
         self, first: str, second: str, geometry: Geometry, *, rtl: bool | None, max_length: int | None
     ) -> Assembled | None:
+        self._make_room()
         if self._mirrors:
             rtl = bool(rtl or (looks_rtl(first) and looks_rtl(second)))
         row_a = self._row(first.split(), first, rtl)
@@ -259,8 +268,6 @@ class AssembledCells:
     def _row(self, words: list[str], text: str, rtl: bool | None, *, is_list: bool = False) -> _Row | None:
         if not words or not words[0]:
             return None
-        if self._table.count > _MOST_PATCHES or self._kept > _MOST_WORDS:
-            self._start()
         if self._mirrors:
             flow: str | None = "R" if rtl or (rtl is None and looks_rtl(text)) else "L"
         else:
@@ -286,11 +293,13 @@ class AssembledCells:
 
     def _both_ways(self, words: list[str], text: str, rtl: bool | None, is_list: bool) -> _Row | None:
         """The row of a line some of whose words run the other way, each known by the levels of its characters."""
+        if not all(words):
+            return None
         spans, start = [], 0
         for word in words:
-            start = text.index(word, start)
+            start = start if is_list else text.index(word, start)
             spans.append((start, start + len(word)))
-            start += len(word)
+            start += len(word) + is_list
         base = self._words.base_level(words) if rtl is None else int(rtl)
         levels = embedding_levels(text, base)[0].tobytes()
         pieces, owners = pieces_of(levels, spans)
