@@ -87,7 +87,9 @@ def order_of_pieces(levels: bytes, pieces: Sequence[Span]) -> tuple[list[int], l
     runs: list[tuple[int, int, int]] = []  # piece or -1, level, length
     start = 0
     for piece, (begin, end) in enumerate((*pieces, (len(levels), len(levels)))):
-        if begin > start:
+        if begin == start + 1:
+            runs.append((-1, levels[start], 1))
+        elif begin > start:
             runs += [(-1, level, len(list(same))) for level, same in groupby(levels[start:begin])]
         if end > begin:
             runs.append((piece, levels[begin], 0))

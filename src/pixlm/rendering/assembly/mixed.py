@@ -118,7 +118,8 @@ class MixedLines:
             return None
         # Spaces may be runs of their own: all fonts have to be the one that these are of.
         space = words[0].space
-        if any(word.space != space or set(word.places) != {self._words.space_font} for word in words):
+        fonts = self._words.space_font, self._words.space_font
+        if any([word.space != space or word.places != fonts for word in words]):
             return None
         pictures = self._pictures(texts, words)
         if pictures is None:

@@ -52,6 +52,7 @@ class Words:
         self._fonts = layout.fonts
         self._traits: dict[str, _Trait] = {}
         self._plain: dict[Setting, set[str]] = {}
+        self.space_font = self._fonts.for_space(False)  # of spaces that stand by themselves
 
     def setting(self, words: Sequence[str], level: int | None) -> Setting | None:
         """What a line of words would have in common if it can be put together at all; None if it has no font or, from
@@ -131,11 +132,6 @@ class Words:
         borders = [0, *(np.flatnonzero(levels[1:] != levels[:-1]) + 1).tolist(), len(text)]
         for start, end in pairwise(borders):
             yield Item(start, end, int(levels[start]), setting.script, self._fonts.fonts[setting.font])
-
-    @property
-    def space_font(self) -> int:
-        """The font of spaces that stand by themselves."""
-        return self._fonts.for_space(False)
 
     def items_on_line(
         self, word: str, runs: list[tuple[int, int, str]], levels: bytes
