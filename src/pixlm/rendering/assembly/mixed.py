@@ -119,7 +119,7 @@ class MixedLines:
         # Spaces may be runs of their own: all fonts have to be the one that these are of.
         space = words[0].space
         fonts = self._words.space_font, self._words.space_font
-        if any([word.space != space or word.places != fonts for word in words]):
+        if any(word.space != space or word.places != fonts for word in words):
             return None
         pictures = self._pictures(texts, words)
         if pictures is None:

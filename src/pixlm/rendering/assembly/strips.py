@@ -73,7 +73,9 @@ class Strips:
         try:
             data = b"".join(strips)  # type: ignore[arg-type]
         except TypeError:  # new words, or words that have no strip
-            known = self._with_new(words, table, setting)
+            known = list(map(table.get, words))
+            if None in known:
+                known = self._with_new(words, table, setting)
             if False in known:
                 line = None if rtl else self._mixed.line(words, setting.script)
                 return line or self._mixed.both_ways(text, setting.level)
