@@ -17,8 +17,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import torch
 
 from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig
