@@ -78,7 +78,8 @@ def main() -> None:
     try:
         PangoOpponent(TextRenderer())
     except UsageError as error:
-        sys.exit(f"no opponent: {error}")
+        print(f"nothing to compare with: {error}")
+        return
     rows: list[Row] = []
     for code, lines in samples.items():
         rows += measure(code, lines)
