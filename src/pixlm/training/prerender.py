@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -114,7 +114,8 @@ def prerender(config: PrerenderConfig, *, rank: int = 0, world: int = 1) -> Prer
         shards = plan_shards(corpus, config.format, config.shard_size)
         paths = [path for source in sources for each in source.files.values() for path in each]
         streams = [path for path in paths if path.startswith(HUB)]
-        _begin(output, config, encoder, corpus, shards, data, streams)
+        with _one_after_the_other(output):
+            _begin(output, config, encoder, corpus, shards, data, streams)
         if world == 1:
             for partial in output.rglob(".*.partial"):
                 partial.unlink(missing_ok=True)
@@ -146,6 +147,21 @@ def _locked(folder: Path, *, shared: bool) -> Iterator[None]:
                 f"{folder}: another process is drawing there; wait for it, or name another --output"
             ) from None
         yield
+
+
+@contextmanager
+def _one_after_the_other(folder: Path) -> Iterator[None]:
+    """Tasks that start together write the plan once: the others find it whole. The folder itself is what is locked."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that cannot lock folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _begin(
