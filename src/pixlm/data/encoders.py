@@ -88,9 +88,9 @@ class InputEncoder(ABC):
     def measure(self, text: Text) -> float:
         """About how many units ``text`` takes, without separators, cheaply: for sorting and packing, not truncation."""
 
+    @abstractmethod
     def count(self, text: str) -> int:
         """How many units a text takes on a sequence without end, exactly, without the closing separator."""
-        raise NotImplementedError(f"{type(self).__name__} packs no corpora")
 
     def covers(self, character: str) -> bool:
         """Whether a character can be told from those that cannot be encoded. Default: all can."""

@@ -182,6 +182,9 @@ class TokenizedText(InputEncoder):
             return sum(map(self.measure, text))
         return sum(max(1, self._count(word)) for word in text)
 
+    def count(self, text: str) -> int:
+        return len(self._cut(_clean(text)))
+
     def _count(self, piece: str) -> int:
         count = self._counts.get(piece)
         if count is None:

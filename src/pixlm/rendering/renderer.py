@@ -14,6 +14,7 @@ import numpy as np
 
 from pixlm.errors import UsageError
 from pixlm.rendering import config, fonts
+from pixlm.rendering.arguments import as_batch, as_path, check_stride, font_pixels, fonts_in, optional_int, positive_int
 from pixlm.rendering.assembly import Assembler, store
 from pixlm.rendering.assembly.cells import AssembledCells
 from pixlm.rendering.assembly.continuous import AssembledContinuous
@@ -23,7 +24,7 @@ from pixlm.rendering.backends import BACKENDS, Painter, make_backend
 from pixlm.rendering.backends.harfbuzz import HarfBuzzBackend
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.drawing import Painter as InkPainter
-from pixlm.rendering.font import UNITS, Font, as_units, unify
+from pixlm.rendering.font import UNITS, Font, unify
 from pixlm.rendering.geometry import Geometry, check_padding, padded_length
 from pixlm.rendering.inputs import TextInput, describe
 from pixlm.rendering.itemize import FontSet
@@ -38,7 +39,6 @@ from pixlm.rendering.strategies.continuous import Continuous
 from pixlm.rendering.unicode.properties import UNICODE_VERSION
 
 _MISSING_GLYPH = ("warn", "box", "error")
-_FONT_SUFFIXES = ("tf", "ttc")  # upstream's `*tf`, and collections
 
 #: Patches of an image where nothing else is said: PIXEL's, and others'.
 _LENGTHS: dict[str | None, int] = {"pixelgpt": 1024}
@@ -111,13 +111,13 @@ class TextRenderer:
             raise UsageError(f"missing_glyph is {missing_glyph!r}, but it must be one of {', '.join(_MISSING_GLYPH)}")
         # PixelGPT's renderer is PIXEL's with another default length.
         self._strategy = make_strategy(strategy, "pixel" if compat == "pixelgpt" else compat)
-        self._size = _font_pixels(font_size, dpi)
-        main = fonts.default_font() if font_file is None else _as_path(font_file, "font_file")
+        self._size = font_pixels(font_size, dpi)
+        main = fonts.default_font() if font_file is None else as_path(font_file, "font_file")
         if isinstance(fallback_fonts, str | bytes | os.PathLike):
             raise UsageError("fallback_fonts is one path, but it must be a list of paths")
-        fallbacks = [_as_path(path, "fallback_fonts") for path in fallback_fonts]
+        fallbacks = [as_path(path, "fallback_fonts") for path in fallback_fonts]
         if fallback_fonts_dir is not None:
-            fallbacks += _fonts_in(_as_path(fallback_fonts_dir, "fallback_fonts_dir"))
+            fallbacks += fonts_in(as_path(fallback_fonts_dir, "fallback_fonts_dir"))
         elif font_file is None and not fallbacks and backend != "pygame":
             fallbacks += fonts.default_fallbacks()
         self._arguments: dict[str, Any] = {
@@ -126,7 +126,7 @@ class TextRenderer:
             "backend": backend,
             "font_size": font_size,
             "dpi": dpi,
-            "pixels_per_patch": _positive_int(pixels_per_patch, "pixels_per_patch"),
+            "pixels_per_patch": positive_int(pixels_per_patch, "pixels_per_patch"),
             "rgb": bool(rgb),
             "fallback_fonts": unify(fallbacks),
             "missing_glyph": missing_glyph,
@@ -220,7 +220,7 @@ class TextRenderer:
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        self._max_seq_length = _positive_int(value, "max_seq_length")
+        self._max_seq_length = positive_int(value, "max_seq_length")
         self._geometry = Geometry(self.pixels_per_patch, self._max_seq_length)
 
     @property
@@ -296,7 +296,7 @@ class TextRenderer:
             UsageError: a value that makes no sense, or a missing character with ``missing_glyph="error"``.
         """
         check_padding(padding)
-        _check_stride(stride)
+        check_stride(stride)
         if not return_offset_mapping and not return_overflowing_patches:
             assembled = self._assemble(text, rtl, text_a_max_length)
             if assembled is not None:
@@ -335,10 +335,10 @@ class TextRenderer:
             a mapping, see :class:`RenderedBatch`. With ``padding=False`` images are as long as each text.
         """
         check_padding(padding)
-        _check_stride(stride)
+        check_stride(stride)
         rendered: list[Rendered | Assembled] = []
         samples: list[int] = []
-        for index, one in enumerate(_as_batch(inputs, is_split_into_words)):
+        for index, one in enumerate(as_batch(inputs, is_split_into_words)):
             if not return_offset_mapping and not return_overflowing_patches:
                 assembled = self._assemble(one, rtl, text_a_max_length)
                 if assembled is not None:
@@ -482,7 +482,7 @@ class TextRenderer:
             if checked.words is not None:
                 return assembler.words(checked.words, geometry, rtl=rtl)
             assert checked.pair is not None
-            return assembler.pair(*checked.pair, geometry, rtl=rtl, max_length=_optional_int(max_length))
+            return assembler.pair(*checked.pair, geometry, rtl=rtl, max_length=optional_int(max_length))
 
     def _white(self, patches: int) -> np.ndarray:
         patch = self.pixels_per_patch
@@ -519,7 +519,7 @@ class TextRenderer:
             plan = strategy.text(checked.text, geometry, self._lay_out, rtl=rtl)
         else:
             assert checked.pair is not None
-            max_length = _optional_int(text_a_max_length)
+            max_length = optional_int(text_a_max_length)
             plan = strategy.pair(*checked.pair, geometry, self._lay_out, rtl=rtl, max_length=max_length)
         if return_offset_mapping:
             offsets = strategy.offsets(plan, geometry)
@@ -613,7 +613,7 @@ class TextRenderer:
         Returns:
             the path of the file. It is a few megabytes for some ten thousand words.
         """
-        path = _as_path(file, "file")
+        path = as_path(file, "file")
         store.write(path, self.fingerprint, {} if self._assembler is None else self._assembler.arrays())
         self._cache_file = path.resolve()
         return path
@@ -629,7 +629,7 @@ class TextRenderer:
         Raises:
             UsageError: it cannot be read.
         """
-        path = _as_path(file, "file")
+        path = as_path(file, "file")
         try:
             arrays = store.read(path, self.fingerprint)
         except OSError as error:
@@ -638,7 +638,12 @@ class TextRenderer:
             warnings.warn(f"the caches {path} are not used: {error}", stacklevel=2)
             return False
         if self._assembler is not None and arrays:
-            self._assembler.restore(arrays)
+            try:
+                self._assembler.restore(arrays)
+            except (KeyError, ValueError, TypeError):  # whole, but not as `save_caches` writes it
+                self._assembler = self._make_assembler()
+                warnings.warn(f"the caches {path} are not used: it is damaged", stacklevel=2)
+                return False
         self._cache_file = path.resolve()
         return True
 
@@ -667,64 +672,3 @@ class TextRenderer:
         if fingerprint is not None:
             config.check_fingerprint(fingerprint, renderer)
         return renderer
-
-
-def _as_batch(inputs: Any, is_split_into_words: bool) -> list[Any]:
-    if is_split_into_words:
-        if not isinstance(inputs, list):
-            raise TypeError(f"TextRenderer: with is_split_into_words=True pass a list of words or a list of lists of "
-                            f"words, not {describe(inputs)}")  # fmt: skip
-        if inputs and all(isinstance(entry, list) for entry in inputs):
-            return inputs
-        return [inputs]
-    if isinstance(inputs, str | tuple):
-        return [inputs]
-    if not isinstance(inputs, list):
-        raise TypeError(
-            f"TextRenderer cannot render {describe(inputs)}; a batch is a str, a tuple of two str or a list of these"
-        )
-    for index, entry in enumerate(inputs):
-        if isinstance(entry, list):
-            raise TypeError(f"TextRenderer: entry {index} of the batch is a list; pass is_split_into_words=True")
-    return inputs
-
-
-def _font_pixels(font_size: float, dpi: float) -> int:
-    """Size of the font in units, from points and dots per inch."""
-    for name, value in (("font_size", font_size), ("dpi", dpi)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10_000:
-            raise UsageError(f"{name} is {value!r}, but it must be a number above 0")
-    pixels = font_size * dpi / 72
-    if not 1 <= pixels <= 1000:
-        raise UsageError(f"font_size {font_size} at {dpi} dpi is {pixels:.3g} pixels, but it must be 1 to 1000 pixels")
-    return as_units(pixels)
-
-
-def _positive_int(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{name} is {value!r}, but it must be a whole number above 0")
-    return int(value)
-
-
-def _check_stride(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError(f"stride is {value!r}, but it must be a number of patches, 0 or more")
-
-
-def _optional_int(value: Any) -> int | None:
-    return None if value is None else _positive_int(value, "text_a_max_length")
-
-
-def _as_path(value: Any, name: str) -> Path:
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"TextRenderer: {name} is {describe(value)}, not a path")
-    return Path(value)
-
-
-def _fonts_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise UsageError(f"fallback_fonts_dir {folder} is no folder")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower().endswith(_FONT_SUFFIXES) and path.is_file())
-    if not found:
-        raise UsageError(f"fallback_fonts_dir {folder} holds no font (*.ttf, *.otf, *.ttc)")
-    return found

@@ -104,6 +104,24 @@ def test_damaged_files_are_left_alone(damage, tmp_path):
     assert render(fresh) == render(renderer)
 
 
+@pytest.mark.parametrize("setting", SETTINGS[:2], ids=str)
+def test_files_that_are_whole_but_make_no_sense(setting, tmp_path):
+    from pixlm.rendering.assembly import store
+
+    renderer = TextRenderer(max_seq_length=60, **setting)
+    renderer(TEXTS)
+    arrays = renderer._assembler.arrays()
+    odd = [{name: array for name, array in arrays.items() if not name.startswith(("sizes", "patches"))}]
+    odd.append({name: array[:2] if name.startswith(("sizes", "patches")) else array for name, array in arrays.items()})
+    for number, one in enumerate(odd):
+        file = tmp_path / f"odd {number}"
+        store.write(file, renderer.fingerprint, one)
+        fresh = TextRenderer(max_seq_length=60, **setting)
+        with pytest.warns(UserWarning, match="it is damaged"):
+            assert not fresh.load_caches(file)
+        assert render(fresh) == render(renderer)
+
+
 def test_caches_of_another_renderer_are_refused(tmp_path):
     renderer = TextRenderer(max_seq_length=60)
     renderer(TEXTS)

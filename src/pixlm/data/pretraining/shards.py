@@ -27,7 +27,8 @@ from pixlm import files
 from pixlm.data.encoders import Encoded, InputEncoder
 from pixlm.data.pretraining import documents
 from pixlm.data.pretraining.rows import Corpus
-from pixlm.data.readers.prerendered import PrerenderedParquet, PrerenderedText, index_of
+from pixlm.data.readers.prerendered import PrerenderedParquet, PrerenderedText, rows_of
+from pixlm.data.readers.problems import Problems
 from pixlm.data.splits import Naming
 from pixlm.errors import RunError, UsageError
 
@@ -190,14 +191,7 @@ class CompactStrips(Sequence[PrerenderedText]):
     def __init__(self, paths: Sequence[Path], *, min_patches: int = 0, pixels_per_patch: int = 16, rgb: bool = False):
         self.paths = list(paths)
         self.rgb = rgb
-        found = [np.empty((0, 4), np.int32)]
-        for number, path in enumerate(self.paths):
-            rows = index_of(path, _compact_index)
-            rows = rows[rows[:, 2] >= min_patches]
-            found.append(np.concatenate([np.full((len(rows), 1), number, np.int32), rows], 1))
-        self._rows = np.concatenate(found)
-        if not len(self._rows):
-            raise UsageError(f"{', '.join(map(str, self.paths[:3]))}: no row with {min_patches} patches or more")
+        self._rows = rows_of(self.paths, _compact_index, min_patches, Problems())
         self.lengths = self._rows[:, 3] + 1
         for path in self.paths:
             side = _described(path)["pixels_per_patch"]

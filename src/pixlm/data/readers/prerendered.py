@@ -63,19 +63,7 @@ class PrerenderedParquet(Sequence[PrerenderedText]):
         self.paths = [Path(path) for path in paths]
         self.pixels_per_patch = pixels_per_patch
         self.mode = "RGB" if rgb else "L"
-        problems = problems or Problems()
-        found = [np.empty((0, 4), np.int32)]
-        for number, path in enumerate(self.paths):
-            try:
-                rows = index_of(path, _index)
-            except UsageError as error:
-                problems.skip(str(path), str(error).removeprefix(f"{path}: "))
-                continue
-            rows = rows[rows[:, 2] >= min_patches]
-            found.append(np.concatenate([np.full((len(rows), 1), number, np.int32), rows], 1))
-        self._rows = np.concatenate(found)
-        if not len(self._rows):
-            raise UsageError(f"{', '.join(map(str, self.paths[:3]))}: no row with {min_patches} patches or more")
+        self._rows = rows_of(self.paths, _index, min_patches, problems or Problems())
         self.lengths = self._rows[:, 3] + 1
         """Attended patches of each row: those with text and the closing one."""
         self._groups: dict[tuple[int, int], Any] = {}
@@ -118,6 +106,30 @@ class PrerenderedParquet(Sequence[PrerenderedText]):
                 return np.asarray(picture.convert(self.mode))
         except (TypeError, UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise UsageError(f"{where}: no PNG: {error}") from None
+
+
+def rows_of(
+    paths: Sequence[Path], read: Callable[[Path], np.ndarray], min_patches: int, problems: Problems
+) -> np.ndarray:
+    """The rows of files that have enough patches: int32 [rows, 4]: file, group, row in it, patches of text.
+
+    Args:
+        read: finds the last three in a file; see `index_of`.
+        problems: files that cannot be read are bad input.
+    """
+    found = [np.empty((0, 4), np.int32)]
+    for number, path in enumerate(paths):
+        try:
+            rows = index_of(path, read)
+        except UsageError as error:
+            problems.skip(str(path), str(error).removeprefix(f"{path}: "))
+            continue
+        rows = rows[rows[:, 2] >= min_patches]
+        found.append(np.concatenate([np.full((len(rows), 1), number, np.int32), rows], 1))
+    every = np.concatenate(found)
+    if not len(every):
+        raise UsageError(f"{', '.join(map(str, paths[:3]))}: no row with {min_patches} patches or more")
+    return every
 
 
 def index_of(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:

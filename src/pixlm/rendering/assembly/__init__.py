@@ -3,16 +3,17 @@
 What comes out is, byte for byte, what the plain way (`strategies`, `drawing`) draws. It is taken where that is certain
 from the words alone, and what is kept for a word does not depend on which texts were seen before:
 
-* `words`: what a word tells about the line it stands in: script, direction, font; and whether it can be drawn apart;
-* `flow`: lines that run one way;
-* `strips`: the strategy ``continuous``: words as strips of pixel columns;
-* `mixed`: the same for lines of several scripts or fonts;
-* `continuous`: texts, pairs and lists of that strategy;
-* `store`: caches in files;
-* `cells`: strategies of cells: words as rows of numbers in a table of patches.
+* `words`: what a word tells about the line it stands in: script, direction, font;
+* `flow`: the directions of words, and their order in lines that run both ways;
+* `inks`: words drawn apart, and whether they can be;
+* `strips`: the strategy ``continuous``: lines of one script, direction and font as strips of pixel columns;
+* `mixed`: its lines of several scripts, fonts or directions;
+* `continuous`: its texts, pairs and lists;
+* `cells`: strategies of cells: words as rows of numbers in a table of patches;
+* `pieces`: what these hand to one another; `store`: caches in files.
 
-Everything else goes the plain way: texts that do not fit, offset mappings, windows, lines of several fonts or
-directions, characters without a font.
+Everything else goes the plain way: texts that do not fit, offset mappings, windows, characters without a font, emoji
+sequences, words that fonts do not let stand apart.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def _row_of(names: Sequence[_Name], flow: str, numbers: bytes, parts: Sequence[b
 
 class AssembledCells:
     """What `strategies.cells.Cells` and `UpstreamBigrams` plan, drawn. Every method returns None where the plain way
-    has to be gone: texts that do not fit or run both ways, characters that no font has."""
+    has to be gone: texts that do not fit, characters that no font has, patches with ink from both neighbours."""
 
     def __init__(
         self,
@@ -218,6 +218,11 @@ class AssembledCells:
         """Put back what `arrays` gave; the patches stay where they are in memory."""
         self._start()
         patch, channels = self._painter.rows, 3 if self._painter.rgb else 1
+        last = max(
+            [int(part.max()) for name, part in arrays.items() if name.startswith("numbers") and len(part)] or [0]
+        )
+        if last >= len(arrays["patches"]):
+            raise ValueError("a word has a patch that is not there")
         self._table = PatchTable(patch, channels, arrays["patches"])
         for flow in ("L", "R", "a"):
             if f"words {flow}" not in arrays:
