@@ -1,11 +1,13 @@
-"""`pixlm data list | get | convert`: the data sets of the published experiments."""
+"""`pixlm data list | get | convert`: the data sets of the published experiments; `tokenizer`: one of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
+import tyro
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Column, Table
@@ -16,7 +18,7 @@ from pixlm.data.arrange import SOURCE, Arranged, convert, get
 from pixlm.data.registry import DataSet, RawFile, find_data, registry
 from pixlm.errors import UsageError
 
-ACTIONS = ["list", "get", "convert"]
+ACTIONS = ["list", "get", "convert", "tokenizer"]
 
 
 @dataclass
@@ -49,6 +51,40 @@ class Convert:
     """Only these, where a data set has its languages in files of their own."""
 
 
+@dataclass
+class TokenizerText:
+    """Where the text is."""
+
+    path: Annotated[str | None, tyro.conf.arg(name="data", prefix_name=False)] = None
+    """Folder, file or hub:NAME stream; of a folder the train split."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Several sources by name, such as en my/en hi my/hi."""
+    train: str | None = None
+    """One file instead of a folder."""
+    column: str = "text"
+    """Column or key that holds the text."""
+    on_error: Literal["raise", "skip"] = "raise"
+    """What to do with a bad record: stop with its line, or leave it out and count it."""
+    limit: int | None = None
+    """Documents to take of each hub: stream."""
+
+
+@dataclass
+class Tokenizer:
+    """Learn a tokenizer from a corpus."""
+
+    output: str = ""
+    """Folder to write to: tokenizer.json, and of SentencePiece tokenizer.model."""
+    kind: Literal["sentencepiece", "byte-bpe", "wordpiece"] = "sentencepiece"
+    """sentencepiece: byte pairs with byte fallback, as Llama; byte-bpe: as RoBERTa; wordpiece: as BERT."""
+    size: int = 32000
+    """Entries of the vocabulary at most."""
+    characters: int | None = 1_000_000_000
+    """Characters to learn from at most, spread over the files; None takes all."""
+    data: TokenizerText = field(default_factory=TokenizerText)
+    """Where the text is."""
+
+
 def main(arguments: list[str]) -> int:
     """List, download or convert."""
     action, rest = take_name("data", arguments, "action", ACTIONS)
@@ -56,6 +92,9 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"pixlm data has no {action!r}; it has: {', '.join(ACTIONS)}")
     if action == "list":
         return _list(parse(List, "data list", "Show the data sets of the published experiments.", rest, default=List()))
+    if action == "tokenizer":
+        about = "Learn a tokenizer from the train split of a corpus."
+        return _tokenizer(parse(Tokenizer, "data tokenizer", about, rest, default=Tokenizer()))
     name, rest = take_name(f"data {action}", rest, "data set (see pixlm data list)", list(registry()))
     data = find_data(name)
     about = f"{data.about}; {data.licence}; {data.source}."
@@ -107,6 +146,35 @@ def _convert(data: DataSet, args: Convert) -> int:
     _report(data, results, output)
     if missing:
         print(f"{len(missing)} of its files are not in {source}: {', '.join(missing[:6])}{' ...' * (len(missing) > 6)}")
+    return 0
+
+
+def _tokenizer(args: Tokenizer) -> int:
+    try:
+        from pixlm.data.pretraining.corpus import find_sources
+        from pixlm.data.pretraining.documents import Reading
+        from pixlm.data.tokenizer_training import train_on_corpus
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "pixlm":
+            raise
+        raise UsageError(
+            f'pixlm data tokenizer needs {error.name}, which is not installed: pip install "pixlm[train]"'
+        ) from None
+    output, data = _folder(args.output, "--output"), args.data
+    for flag, value in (("--size", args.size), ("--characters", args.characters), ("--data.limit", data.limit)):
+        if value is not None and value < 1:
+            raise UsageError(f"{flag} {value}: must be 1 or more")
+    sources = find_sources(data.path, data.sources, {"train": data.train})
+    reading = Reading(column=data.column, on_error=data.on_error, limit=data.limit)
+    learnt = train_on_corpus(
+        sources, output, kind=args.kind, size=args.size, reading=reading, characters=args.characters
+    )
+    if learnt.found.skipped:
+        print(f"{learnt.found.skipped} records or stretches left out; first: {learnt.found.messages[0]}")
+    print(
+        f"{len(learnt.tokenizer)} tokens learnt from {learnt.characters:,} characters; {learnt.compression:.2f} a token"
+    )
+    print(f"written to {output}")
     return 0
 
 

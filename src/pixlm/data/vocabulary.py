@@ -24,12 +24,19 @@ _ROBERTA = {
     "mask_token": "<mask>",
 }
 _PREFIX = "##"
+LLAMA_LIKE = ("llama", "ernie-pixel")
+"""Types of models that read SentencePiece tokens, as Llama does."""
+
 # At most this share of a WordPiece vocabulary is single characters; rarer ones are unknown.
 _ALPHABET = 1 / 4
 
 
 def train_tokenizer(model_type: str, texts: Iterable[Text], size: int) -> PreTrainedTokenizerFast:
     """The kind of tokenizer that models of ``model_type`` read with, learnt from ``texts``."""
+    if model_type in LLAMA_LIKE:
+        from pixlm.data.sentencepieces import train_sentencepiece
+
+        return train_sentencepiece(texts, size)
     return (train_byte_level if model_type == "roberta" else train_wordpiece)(texts, size)
 
 
@@ -69,7 +76,7 @@ def train_byte_level(texts: Iterable[Text], size: int) -> PreTrainedTokenizerFas
         show_progress=False,
     )
     with _one_thread():
-        tokenizer.train_from_iterator(_strings(texts), trainer)
+        tokenizer.train_from_iterator(distinct_strings(texts), trainer)
     ids = tokenizer.get_vocab()
     sep, cls = ((token, ids[token]) for token in (_ROBERTA["eos_token"], _ROBERTA["bos_token"]))
     tokenizer.post_processor = processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=False)
@@ -77,7 +84,7 @@ def train_byte_level(texts: Iterable[Text], size: int) -> PreTrainedTokenizerFas
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
-def _strings(texts: Iterable[Text]) -> Iterator[str]:
+def distinct_strings(texts: Iterable[Text]) -> Iterator[str]:
     """Each different text once (a context comes with each of its questions); lists of words as texts."""
     seen = set()
     for text in texts:
@@ -91,7 +98,7 @@ def _strings(texts: Iterable[Text]) -> Iterator[str]:
 
 def _words(texts: Iterable[Text], tokenizer: Tokenizer) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for text in _strings(texts):
+    for text in distinct_strings(texts):
         counts.update(
             word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
         )
