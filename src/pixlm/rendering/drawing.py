@@ -29,6 +29,7 @@ class Points(NamedTuple):
     end: int
 
 
+_NOTHING = Points(np.zeros(0, np.int64), np.zeros(0, np.uint8), 0, 0)
 _Ink = tuple[np.ndarray, np.ndarray]  # places and coverage
 
 
@@ -113,7 +114,9 @@ class Painter:
     def coverage(self, glyphs: list[Points], columns: list[int], width: int) -> np.ndarray:
         """Glyphs of one run, each with its origin in a column: uint8 [width, rows]. No ink may be beyond ``width``."""
         mask = np.zeros(width * self.rows, np.uint8)
-        if glyphs:
+        if len(glyphs) == 1:
+            mask[glyphs[0].places + columns[0] * self.rows] = glyphs[0].values
+        elif glyphs:
             lengths = [len(points.places) for points in glyphs]
             flat = np.concatenate([points.places for points in glyphs])
             flat += np.repeat(np.array(columns, np.int64) * self.rows, lengths)
@@ -128,13 +131,16 @@ class Painter:
 
     def _clip(self, bitmap: Bitmap, row: int) -> Points:
         """The inked pixels of a bitmap whose origin is in column 0 of ``row``, without those above or below."""
-        ys, xs = np.nonzero(bitmap.alpha)
-        values = bitmap.alpha[ys, xs]
-        ys = ys + (row - bitmap.top)
-        inside = (ys >= 0) & (ys < self.rows)
-        columns = xs[inside] + bitmap.left
-        first, end = (int(columns.min()), int(columns.max()) + 1) if len(columns) else (0, 0)
-        return Points((columns * self.rows + ys[inside]).astype(np.int64), values[inside], first, end)
+        top = row - bitmap.top
+        alpha = bitmap.alpha[max(-top, 0) : max(self.rows - top, 0)].T
+        xs, ys = alpha.nonzero()  # column by column
+        if not len(xs):
+            return _NOTHING
+        first, end = int(xs[0]) + bitmap.left, int(xs[-1]) + bitmap.left + 1
+        places = xs * self.rows
+        places += ys
+        places += bitmap.left * self.rows + max(top, 0)
+        return Points(places, alpha[xs, ys], first, end)
 
     def _flush(self, canvas: np.ndarray, pending: list[_Ink]) -> None:
         """Lay the runs in ``pending`` over the canvas, in order, and empty it."""

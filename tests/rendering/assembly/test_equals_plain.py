@@ -147,6 +147,7 @@ def test_lists_with_empty_words_and_spaces(setting):
         ["ب", "", "a b", " c"],
         [""],
         ["שלום", "12", " "],
+        ["\u0601ء", "", "کا", "", '"'],  # ink that reaches beyond the next word
     ):
         plain = plainly(renderer, renderer.render, words)
         ours = renderer.render(words)
@@ -167,11 +168,12 @@ def test_threads_share_a_renderer(setting):
 
 
 def test_caches_are_bounded(monkeypatch):
-    from pixlm.rendering.assembly import cells, inks, mixed, strips, words
+    from pixlm.rendering.assembly import cells, inks, mixed, strips, tiles, words
 
     for module, name in (
-        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_SPRITES"), (inks, "_CACHE_BYTES"),
-        (strips, "_CACHE_BYTES"), (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"), (words, "_MOST_TRAITS"),
+        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_TILES"), (tiles, "_MOST_SPRITES"),
+        (inks, "_CACHE_BYTES"), (strips, "_CACHE_BYTES"), (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"),
+        (words, "_MOST_TRAITS"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, 3)
     for setting in ({}, {"strategy": "bigrams"}):

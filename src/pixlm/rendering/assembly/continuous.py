@@ -77,11 +77,12 @@ class AssembledContinuous:
             picture = self._strips.alone(word, level, has_space=not is_last)
             if picture is None:
                 return None
-            begin = offset + picture.first
-            if begin < inked and picture.data:
-                return None  # it reaches onto the word before
-            pieces.append((picture.data, begin))
-            inked = offset + picture.last
+            if picture.data:
+                begin = offset + picture.first
+                if begin < inked:
+                    return None  # it reaches onto a word before
+                pieces.append((picture.data, begin))
+                inked = offset + picture.last
             end = -(-(offset + picture.width + 2 * is_last) // patch) * patch
             if end > last:
                 return None

@@ -16,6 +16,8 @@ from pixlm.rendering.line import Line
 #: Pixels of columns; a part of a mapped file, or bytes.
 Columns = bytes | memoryview
 
+_WIDEST_MARGIN = 64  # times the height
+
 
 class Pieces(NamedTuple):
     """A line of ``width`` pixels. ``pieces``: columns, uint8 [columns, rows(, 3)], white 255, each with the place of
@@ -40,11 +42,15 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
     if isinstance(painter, InkPainter) and isinstance(line, ShapedLine) and is_one_run(line):
         return _ink_of_run(line.runs[0], painter, baseline)
     margin = painter.rows  # around the line, for ink that reaches beyond its advance
-    canvas = painter.blank(line.width + 2 * margin)
-    painter.draw(canvas, line, margin, baseline)
     blank = 255 if painter.rgb else 0
-    inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
-    first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
+    while True:
+        canvas = painter.blank(line.width + 2 * margin)
+        painter.draw(canvas, line, margin, baseline)
+        inked = np.flatnonzero((canvas != blank).reshape(len(canvas), -1).any(axis=1))
+        first, last = (int(inked[0]), int(inked[-1]) + 1) if len(inked) else (margin, margin)
+        if (first > 0 and last < len(canvas)) or margin > _WIDEST_MARGIN * painter.rows:
+            break
+        margin *= 4  # ink so far out may go on
     columns = canvas[first:last] if painter.rgb else 255 - canvas[first:last]
     return Picture(columns.tobytes(), line.width, first - margin, last - margin)
 

@@ -299,11 +299,20 @@ class Cells:
                 self._cells[key] = cell
         return cell
 
+    def texts_of_word(self, word: str, odd: int, layout: Layout, patch: int) -> list[str]:
+        """The texts of the cells of a word of one level, even or odd, from left to right."""
+        texts = [word[start:end] for start, end in self.cutter.cut(word, odd, layout, patch)]
+        return texts[::-1] if odd else texts
+
+    def cell_of(self, text: str, odd: int, layout: Layout, patch: int) -> Cell:
+        """The cell of one of these texts."""
+        return self._cell(text, odd, layout, patch)
+
     def cells_of_word(self, word: str, levels: np.ndarray | int, layout: Layout, patch: int) -> list[Cell]:
         """The cells of one word from left to right. ``levels``: bidi levels of its characters, or the one of all."""
         if isinstance(levels, int):
-            cells = [cell for cell, _, _ in self._cut(word, levels & 1, layout, patch)]
-            return cells[::-1] if levels & 1 else cells
+            texts = self.texts_of_word(word, levels & 1, layout, patch)
+            return [self._cell(text, levels & 1, layout, patch) for text in texts]
         source = Source(word, [(0, len(word))], levels)
         pieces = list(self.pieces(source, layout, Geometry(patch, sys.maxsize)))
         return [piece.cell for piece in self._order(pieces, source)]
