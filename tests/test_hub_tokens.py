@@ -93,7 +93,7 @@ def test_the_encoder_follows_the_model(bert):
     assert learnt.max_length == 256
     learnt.check_model(hub.load_config("bert-nano"), "bert-nano")
     assert hub.load_encoder("roberta-tiny", texts=TEXTS).max_length == 512
-    with pytest.raises(UsageError, match="bert-nano learns its tokens from the texts of a fine-tuning run"):
+    with pytest.raises(UsageError, match="bert-nano learns its tokens from the texts of a training run"):
         hub.load_encoder("bert-nano")
     with pytest.raises(UsageError, match="reads tokens and has no renderer"):
         hub.load_renderer("bert-nano")

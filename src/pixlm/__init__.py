@@ -26,6 +26,10 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "PixelForQuestionAnswering": ("pixlm.models", "train"),
     "PixelForDependencyParsing": ("pixlm.models", "train"),
     "TokenForDependencyParsing": ("pixlm.models", "train"),
+    "PixelGPTConfig": ("pixlm.models", "train"),
+    "PixelGPTModel": ("pixlm.models", "train"),
+    "PixelGPTForCausalLM": ("pixlm.models", "train"),
+    "PixelGPTForSequenceClassification": ("pixlm.models", "train"),
     "load": ("pixlm.inference", "train"),
 }
 
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
     from pixlm.models import PixelForQuestionAnswering as PixelForQuestionAnswering
     from pixlm.models import PixelForSequenceClassification as PixelForSequenceClassification
     from pixlm.models import PixelForTokenClassification as PixelForTokenClassification
+    from pixlm.models import PixelGPTConfig as PixelGPTConfig
+    from pixlm.models import PixelGPTForCausalLM as PixelGPTForCausalLM
+    from pixlm.models import PixelGPTForSequenceClassification as PixelGPTForSequenceClassification
+    from pixlm.models import PixelGPTModel as PixelGPTModel
     from pixlm.models import PixelModel as PixelModel
     from pixlm.models import TokenForDependencyParsing as TokenForDependencyParsing
     from pixlm.rendering import Rendered as Rendered

@@ -4,7 +4,7 @@ A model is named by a folder, by the name of an architecture to start from scrat
 a hub id such as ``Team-PIXEL/pixel-base``, in this order. The network is used only for a hub id that is not on this
 machine yet. Checkpoints of the original PIXEL and PIXEL-M4 code load as they are; nothing in a checkpoint is executed.
 
-Importing this module makes transformers' Auto classes know ``model_type: pixel``.
+Importing this module makes transformers' Auto classes know ``model_type: pixel`` and ``ernie-pixel`` (PixelGPT).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForPreTraining,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
@@ -27,10 +28,12 @@ from transformers import (
     AutoProcessor,
     PretrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
 )
 from transformers.utils import logging as transformers_logging
 
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
+from pixlm.data.pairs import PairedText
 from pixlm.data.tokenizer_files import TOKENIZER_FILES, has_tokenizer, load_tokenizer
 from pixlm.data.tokens import TokenizedText
 from pixlm.data.vocabulary import train_tokenizer
@@ -44,11 +47,16 @@ from pixlm.models import (
     PixelForQuestionAnswering,
     PixelForSequenceClassification,
     PixelForTokenClassification,
+    PixelGPTConfig,
+    PixelGPTForCausalLM,
+    PixelGPTForSequenceClassification,
+    PixelGPTModel,
     PixelModel,
     preset,
 )
 from pixlm.models.heads import saved_class
 from pixlm.models.pixel.checkpoint import load_checkpoint
+from pixlm.models.pixelgpt.checkpoint import load_pixelgpt
 from pixlm.models.token_checkpoint import is_text_model, load_token_checkpoint, token_config
 from pixlm.models.upstream import UPSTREAM_CLASSES
 from pixlm.models.weights import WEIGHT_FILES, read_json, write_model
@@ -177,7 +185,9 @@ def load_model(
     else:
         same_head = chosen is saved_class(stored)
     new_head = not same_head or config.num_labels != stored.num_labels
-    load: Any = load_checkpoint if isinstance(config, PixelConfig) else load_token_checkpoint
+    load: Any = load_token_checkpoint
+    if isinstance(config, PixelConfig | PixelGPTConfig):
+        load = load_checkpoint if isinstance(config, PixelConfig) else load_pixelgpt
     with _quiet_transformers():
         model = load(source, chosen, config, new_head=new_head)
     model.config._name_or_path = str(name)
@@ -197,7 +207,7 @@ def load_renderer(name: str | Path, *, revision: str | None = None, **overrides:
 
     source = resolve(name, revision=revision, weights=False)
     if isinstance(source, PretrainedConfig):
-        if not isinstance(source, PixelConfig):
+        if not isinstance(source, PixelConfig | PixelGPTConfig):
             raise UsageError(f"{name} reads tokens and has no renderer")
         sizes = {"max_seq_length": source.num_patches, "pixels_per_patch": source.patch_size}
         return TextRenderer(**{**sizes, **overrides})
@@ -211,13 +221,23 @@ def has_renderer(name: str | Path, *, revision: str | None = None) -> bool:
 
 
 def load_encoder(
-    name: str | Path, *, texts: Iterable[Text] | None = None, revision: str | None = None, **overrides: Any
+    name: str | Path,
+    *,
+    texts: Iterable[Text] | None = None,
+    revision: str | None = None,
+    modality: str | None = None,
+    mode: str | None = None,
+    tokenizer: str | Path | None = None,
+    **overrides: Any,
 ) -> InputEncoder:
     """What turns text into the model's input; chosen by its ``model_type``.
 
     Args:
         texts: those that the model will be trained on. A text encoder that starts from scratch learns its vocabulary
             from them; others do not look at them.
+        modality: what a PixelGPT model reads text as: "pixel", "text" or "pair"; default what it was trained with.
+        mode: "rgb", "grey" or "binary" strips; default what it was trained with.
+        tokenizer: the folder of one, instead of the model's own.
         overrides: parameters of :class:`pixlm.TextRenderer`. Models that read tokens know ``max_seq_length``, their
             longest sequence, and have no use for the others, which are about drawing.
 
@@ -225,16 +245,66 @@ def load_encoder(
         UsageError: there is no such model, or what it reads text with is missing.
     """
     source = resolve(name, revision=revision, weights=False)
-    config = source if isinstance(source, PretrainedConfig) else _text_config(source)
-    if config is None or isinstance(config, PixelConfig):
-        return RenderedText(load_renderer(name, revision=revision, **overrides))
-    if isinstance(source, Path):
-        tokenizer = load_tokenizer(source, config)
-    elif texts is None:
-        raise UsageError(f"{name} learns its tokens from the texts of a fine-tuning run; give the folder of such a run")
+    config = source if isinstance(source, PretrainedConfig) else _encoder_config(source)
+    if isinstance(config, PixelGPTConfig):
+        modality, mode = modality or config.modality or "pixel", mode or config.render_mode
+    elif modality not in (None, "pixel" if config is None or isinstance(config, PixelConfig) else "text"):
+        raise UsageError(f"--modality {modality}: {name} knows one way to read text; leave it out")
     else:
-        tokenizer = train_tokenizer(source.model_type, texts, source.vocab_size)
-    return TokenizedText(tokenizer, config, overrides.get("max_seq_length"))
+        modality = "pixel" if config is None or isinstance(config, PixelConfig) else "text"
+    if mode is not None and modality != "text":
+        overrides["rgb"] = mode == "rgb"
+    if modality == "pair":
+        assert isinstance(config, PixelGPTConfig)
+        overrides["max_seq_length"] = overrides.get("max_seq_length") or config.num_patches // 2
+    patches = None
+    if modality != "text":
+        packs = not isinstance(config, PixelGPTConfig)
+        renderer = _renderer_of(name, config, revision, overrides)
+        patches = RenderedText(renderer, packs=packs, binary=mode == "binary")
+        if modality == "pixel":
+            return patches
+    assert config is not None
+    cut = TokenizedText(_tokenizer_of(name, source, config, texts, tokenizer), config, overrides.get("max_seq_length"))
+    return cut if patches is None else PairedText(patches, cut)
+
+
+def _renderer_of(
+    name: str | Path, config: PretrainedConfig | None, revision: str | None, overrides: dict[str, Any]
+) -> TextRenderer:
+    """The renderer of a model; one of PixelGPT's published folders may hold none, and is then told how to draw."""
+    from pixlm.rendering import TextRenderer
+
+    source = resolve(name, revision=revision, weights=False)
+    if not isinstance(config, PixelGPTConfig) or not isinstance(source, Path) or has_renderer(name, revision=revision):
+        return load_renderer(name, revision=revision, **overrides)
+    if "strategy" not in overrides:
+        raise UsageError(
+            f"{source} holds no renderer ({_RENDERER_FILES[0]}); say how its strips are drawn, with --render.strategy "
+            "continuous, or put the model's own renderer there"
+        )
+    sizes = {"max_seq_length": config.num_patches, "pixels_per_patch": config.patch_size}
+    return TextRenderer(**{**sizes, **overrides})
+
+
+def _tokenizer_of(
+    name: str | Path,
+    source: Path | PretrainedConfig,
+    config: PretrainedConfig,
+    texts: Iterable[Text] | None,
+    given: str | Path | None,
+) -> PreTrainedTokenizerFast:
+    """The tokenizer given, the model's own, or one learnt from texts."""
+    if given is not None:
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise UsageError(f"{given}: no such folder; make one with pixlm data tokenizer")
+        return load_tokenizer(folder, config)
+    if isinstance(source, Path):
+        return load_tokenizer(source, config)
+    if texts is None:
+        raise UsageError(f"{name} learns its tokens from the texts of a training run; give the folder of such a run")
+    return train_tokenizer(source.model_type, texts, config.vocab_size)
 
 
 def save(folder: str | Path, model: PreTrainedModel, encoder: InputEncoder | TextRenderer | None = None) -> None:
@@ -274,9 +344,11 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PretrainedConfig:
         fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
     fields |= overrides
     if model_type not in _MODEL_TYPES:
-        if not isinstance(model_type, str) or not is_text_model(model_type):
+        if model_type != PixelGPTConfig.model_type and (
+            not isinstance(model_type, str) or not is_text_model(model_type)
+        ):
             raise UsageError(
-                f"{path} describes a model of type {model_type!r}; pixlm reads {' and '.join(_MODEL_TYPES)}, and the "
+                f"{path} describes a model of type {model_type!r}; pixlm reads pixel, vit_mae and ernie-pixel, and the "
                 "text encoders of transformers, such as bert, roberta and xlm-roberta"
             )
         try:
@@ -298,6 +370,14 @@ def _text_config(folder: Path) -> PretrainedConfig | None:
         return None
     config = _read_config(folder, {})
     return None if isinstance(config, PixelConfig) else config
+
+
+def _encoder_config(folder: Path) -> PretrainedConfig | None:
+    """The configuration of a model that may read tokens; None for others."""
+    path = folder / CONFIG_FILE
+    if path.is_file() and read_json(path).get("model_type") == PixelGPTConfig.model_type:
+        return _read_config(folder, {})
+    return _text_config(folder)
 
 
 def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
@@ -359,6 +439,11 @@ class _RendererForAuto:
 
 
 AutoConfig.register("pixel", PixelConfig, exist_ok=True)
+AutoConfig.register("ernie-pixel", PixelGPTConfig, exist_ok=True)
+AutoModel.register(PixelGPTConfig, PixelGPTModel, exist_ok=True)
+AutoModelForCausalLM.register(PixelGPTConfig, PixelGPTForCausalLM, exist_ok=True)
+AutoModelForSequenceClassification.register(PixelGPTConfig, PixelGPTForSequenceClassification, exist_ok=True)
+AutoProcessor.register(PixelGPTConfig, _RendererForAuto, exist_ok=True)
 AutoModel.register(PixelConfig, PixelEncoder, exist_ok=True)
 AutoModelForPreTraining.register(PixelConfig, PixelForPreTraining, exist_ok=True)
 AutoModelForTokenClassification.register(PixelConfig, PixelForTokenClassification, exist_ok=True)

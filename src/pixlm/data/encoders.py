@@ -6,6 +6,7 @@ Tasks see units, word starts and offsets, and never ask whether the model reads 
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Set
@@ -14,14 +15,58 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixlm.data.packing import Packing, is_worthwhile, pack
 from pixlm.data.sampler import width_for
 from pixlm.errors import UsageError
 from pixlm.rendering import Rendered, TextRenderer
 
-Text = str | tuple[str, str] | list[str]
-"""What can be encoded: a text, a pair of texts, or a list of words."""
+_WIDEST_STRIP = 2**20
+
+
+@dataclass(frozen=True)
+class DrawnText:
+    """A text, or a pair of texts, that came with its strip.
+
+    image: an encoded picture (PNG, JPEG ...), one patch high; num_patches: patches of it that hold text, without the
+    black one that closes it; where: it was read, for messages.
+    """
+
+    text: str | tuple[str, str]
+    image: bytes
+    num_patches: int
+    where: str = ""
+
+    def strip(self, side: int, patches: int, *, rgb: bool) -> np.ndarray:
+        """uint8 [side, width] or [side, width, 3], cut off behind ``patches``; white fills the last one.
+
+        Raises:
+            UsageError: no picture, or one that is not ``side`` pixels high.
+        """
+        try:
+            with Image.open(io.BytesIO(self.image)) as picture:
+                width, height = picture.size
+                if height == side and 0 < width <= _WIDEST_STRIP:
+                    pixels = np.asarray(picture.crop((0, 0, min(width, side * patches), side)).convert("RGB"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UsageError(f"{self.where or 'a strip'}: its image cannot be read: {error}") from None
+        if height != side or not 0 < width <= _WIDEST_STRIP:
+            raise UsageError(
+                f"{self.where or 'a strip'}: its image has {width} x {height} pixels; strips are {side} pixels high"
+            )
+        missing = -pixels.shape[1] % side
+        pixels = np.pad(pixels, ((0, 0), (0, missing), (0, 0)), constant_values=255)
+        return pixels if rgb else np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+Text = str | tuple[str, str] | list[str] | DrawnText
+"""What can be encoded: a text, a pair of texts, a list of words, or what came with its strip."""
+
+
+def said(text: Text) -> str | tuple[str, str] | list[str]:
+    """What a text says, however it came."""
+    return text.text if isinstance(text, DrawnText) else text
 
 
 @dataclass(frozen=True)
@@ -110,10 +155,15 @@ class RenderedText(InputEncoder):
 
     Batches hold ``pixel_values`` uint8 [B, C, P, P * width] and ``attention_mask`` uint8 [B, width]; packed ones see
     :func:`~pixlm.data.packing.pack`.
+
+    Args:
+        packs: whether texts may share a row; the models must know how (PIXEL's do).
+        binary: pixels are black or white: up to 127, and above.
     """
 
-    def __init__(self, renderer: TextRenderer):
+    def __init__(self, renderer: TextRenderer, *, packs: bool = True, binary: bool = False):
         self.renderer = renderer
+        self.packs, self.binary = packs, binary
         self.max_length = renderer.max_seq_length
         self._advances: dict[str, int] = {}
         self._uncovered: set[str] = set()
@@ -123,14 +173,33 @@ class RenderedText(InputEncoder):
         return self._uncovered
 
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
+        if isinstance(text, DrawnText):
+            return self._drawn(text)
         rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
         return Encoded(
-            units={"pixel_values": rendered.pixel_values},
+            units={"pixel_values": self._levels(rendered.pixel_values)},
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=rendered.word_starts,
             offsets=rendered.offset_mapping,
             lost=_lost(rendered),
         )
+
+    def _drawn(self, text: DrawnText) -> Encoded:
+        used = text.num_patches + 1
+        pixels = text.strip(self.renderer.pixels_per_patch, self.max_length, rgb=self.renderer.rgb)
+        length = min(used, self.max_length, pixels.shape[1] // self.renderer.pixels_per_patch)
+        strings = (text.text,) if isinstance(text.text, str) else text.text
+        letters = sum(not character.isspace() for string in strings for character in string)
+        return Encoded(
+            units={"pixel_values": self._levels(pixels)},
+            length=length,
+            word_starts=None,
+            offsets=None,
+            lost=round(letters * (used - length) / used),  # about: the strip does not say where its characters are
+        )
+
+    def _levels(self, pixels: np.ndarray) -> np.ndarray:
+        return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if self.binary else pixels
 
     def windows(self, pair: tuple[str, str], *, stride: int, first_max_length: int | None) -> list[Encoded]:
         first = self.renderer.render(
@@ -147,7 +216,7 @@ class RenderedText(InputEncoder):
     def _window(self, rendered: Rendered) -> Encoded:
         middle, end = rendered.sep_patches
         return Encoded(
-            units={"pixel_values": rendered.pixel_values},
+            units={"pixel_values": self._levels(rendered.pixel_values)},
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=None,
             offsets=rendered.offset_mapping,
@@ -173,7 +242,7 @@ class RenderedText(InputEncoder):
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        return dict(self.renderer.fingerprint)
+        return {**self.renderer.fingerprint, **({"binary": True} if self.binary else {})}
 
     def pad(self, encoded: Sequence[Encoded], width: int) -> dict[str, np.ndarray]:
         side = self.renderer.pixels_per_patch
@@ -190,7 +259,11 @@ class RenderedText(InputEncoder):
     def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
         lengths = [row.length for row in encoded]
         width = width_for(max(lengths), self.max_length)
-        if self.packing == Packing.OFF or (self.packing == Packing.AUTO and not is_worthwhile(lengths, width)):
+        if (
+            not self.packs
+            or self.packing == Packing.OFF
+            or (self.packing == Packing.AUTO and not is_worthwhile(lengths, width))
+        ):
             return self.pad(encoded, width)
         images = [row.units["pixel_values"] for row in encoded]
         channels = 3 if self.renderer.rgb else 1
@@ -199,6 +272,8 @@ class RenderedText(InputEncoder):
     def measure(self, text: Text) -> float:
         """Patches by the sum of each character's own advance: no shaping, a dictionary look-up a character."""
         side = self.renderer.pixels_per_patch
+        if isinstance(text, DrawnText):
+            return text.num_patches
         if isinstance(text, str):
             return self._advance(text) / side
         if isinstance(text, tuple):

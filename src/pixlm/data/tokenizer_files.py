@@ -8,6 +8,8 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
+from pixlm.data.sentencepieces import MODEL_FILE, as_tokenizer
+from pixlm.data.vocabulary import LLAMA_LIKE
 from pixlm.errors import UsageError
 
 TOKENIZER_FILES = (
@@ -42,8 +44,13 @@ def load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenize
     reader: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
     options = {} if whole else {"config": config}
     try:
-        tokenizer = reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **options)
+        if not whole and config.model_type in LLAMA_LIKE and (folder / MODEL_FILE).is_file():
+            tokenizer = as_tokenizer((folder / MODEL_FILE).read_bytes())
+        else:
+            tokenizer = reader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False, **options)
         padding = getattr(config, "pad_token_id", None)
+        if padding is None and config.model_type in LLAMA_LIKE:
+            padding = tokenizer.eos_token_id  # as in PixelGPT's fine-tuning: the mask tells what is padding
         if tokenizer.pad_token is None and padding is not None:
             tokenizer.pad_token = tokenizer.convert_ids_to_tokens(padding)
     except (KeyboardInterrupt, SystemExit):

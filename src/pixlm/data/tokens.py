@@ -14,7 +14,7 @@ import tokenizers
 from tokenizers import Encoding, Tokenizer, processors
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from pixlm.data.encoders import Encoded, InputEncoder, Text
+from pixlm.data.encoders import Encoded, InputEncoder, Text, said
 from pixlm.errors import UsageError
 
 # Their position table begins with padding: the first token has the position after ``pad_token_id``.
@@ -72,6 +72,7 @@ class TokenizedText(InputEncoder):
             )
 
     def encode(self, text: Text, *, offsets: bool = False) -> Encoded:
+        text = said(text)
         if isinstance(text, str):
             return self._encode_text(_clean(text), offsets)
         if isinstance(text, tuple):
@@ -176,6 +177,7 @@ class TokenizedText(InputEncoder):
 
     def measure(self, text: Text) -> float:
         """Tokens of each piece between spaces, remembered: a dictionary look-up a word."""
+        text = said(text)
         if isinstance(text, str):
             return sum(map(self._count, text.split()))
         if isinstance(text, tuple):

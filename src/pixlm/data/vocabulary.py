@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pixlm.data.encoders import Text
+from pixlm.data.encoders import Text, said
 
 _BERT = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 _ROBERTA = {
@@ -88,7 +88,8 @@ def distinct_strings(texts: Iterable[Text]) -> Iterator[str]:
     """Each different text once (a context comes with each of its questions); lists of words as texts."""
     seen = set()
     for text in texts:
-        for part in text if isinstance(text, tuple) else (text,):
+        given = said(text)
+        for part in given if isinstance(given, tuple) else (given,):
             string = part if isinstance(part, str) else " ".join(part)
             string = string.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
             if string not in seen:

@@ -24,15 +24,27 @@ from .pixel import (
     sincos_table,
     unpatchify,
 )
+from .pixelgpt import (
+    GeneratedPatches,
+    PairPooling,
+    PixelGPTConfig,
+    PixelGPTForCausalLM,
+    PixelGPTForSequenceClassification,
+    PixelGPTModel,
+    PixelGPTOutput,
+    PixelHead,
+)
 from .presets import PRESETS, preset
 from .token_parsing import TokenForDependencyParsing
 from .trees import HeadDecoding, decode_heads, maximum_spanning_tree
 
 __all__ = [
     "DependencyParserOutput",
+    "GeneratedPatches",
     "HeadDecoding",
     "IGNORED_LABEL",
     "PRESETS",
+    "PairPooling",
     "PixelConfig",
     "PixelEncoder",
     "PixelEncoderOutput",
@@ -42,6 +54,12 @@ __all__ = [
     "PixelForQuestionAnswering",
     "PixelForSequenceClassification",
     "PixelForTokenClassification",
+    "PixelGPTConfig",
+    "PixelGPTForCausalLM",
+    "PixelGPTForSequenceClassification",
+    "PixelGPTModel",
+    "PixelGPTOutput",
+    "PixelHead",
     "PixelModel",
     "PixelModelOutput",
     "PixelPreTrainedModel",

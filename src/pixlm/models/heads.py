@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import (
     CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
@@ -23,6 +24,7 @@ from pixlm.models.pixel import (
     PixelForSequenceClassification,
     PixelForTokenClassification,
 )
+from pixlm.models.pixelgpt import PixelGPTForCausalLM, PixelGPTForSequenceClassification, PixelGPTModel
 from pixlm.models.token_parsing import PREFIXES, TokenForDependencyParsing
 
 
@@ -44,6 +46,20 @@ _HEADS: dict[str, dict[Head, type[PreTrainedModel]]] = {
         Head.QUESTION_ANSWERING: PixelForQuestionAnswering,
         Head.DEPENDENCY_PARSING: PixelForDependencyParsing,
     },
+    "ernie-pixel": {
+        Head.PRETRAINING: PixelGPTForCausalLM,
+        Head.SEQUENCE_CLASSIFICATION: PixelGPTForSequenceClassification,
+    },
+}
+
+CAUSAL = ("ernie-pixel", "llama")
+"""Types of models that predict what comes next."""
+
+_PIXELGPT_NAMES = {
+    "ErniePixelForCausalLM": PixelGPTForCausalLM,
+    "ErniePixelForSequenceClassification": PixelGPTForSequenceClassification,
+    "ErniePixelModel": PixelGPTModel,
+    "PixelGPTModel": PixelGPTModel,
 }
 
 # transformers' own classes, of whatever text encoder it has them for.
@@ -70,6 +86,8 @@ def head_class(model_type: str, head: Head) -> type[PreTrainedModel]:
 
 
 def _text_head(model_type: str, head: Head) -> type[PreTrainedModel] | None:
+    if head is Head.PRETRAINING:
+        return _mapped(MODEL_FOR_CAUSAL_LM_MAPPING, model_type) if model_type in CAUSAL else None
     if head is Head.DEPENDENCY_PARSING:
         return TokenForDependencyParsing if model_type in PREFIXES else None
     return _mapped(_TEXT_HEADS[head], model_type) if head in _TEXT_HEADS else None
@@ -83,14 +101,24 @@ def _mapped(mapping: Any, model_type: str) -> type[PreTrainedModel] | None:
 
 
 def saved_class(config: PretrainedConfig) -> type[PreTrainedModel]:
-    """The class that a text encoder was saved with; without a head, or with one that no task uses, the bare encoder."""
+    """The class that a text encoder or a PixelGPT model was saved with; without a head, or with one that no task uses,
+    the bare encoder. A causal model that does not say is one for language modelling."""
+    if config.model_type in CAUSAL and not config.architectures:
+        return head_class(config.model_type, Head.PRETRAINING)
     # PIXEL's scripts called their parsers BertForBiaffineParsing and RobertaForBiaffineParsing.
     parser = TokenForDependencyParsing.__name__
     names = [parser if name.endswith("ForBiaffineParsing") else name for name in config.architectures or []]
     for head in Head:
-        found = _text_head(config.model_type, head)
+        found = _HEADS.get(config.model_type, {}).get(head) or _text_head(config.model_type, head)
         if found is not None and found.__name__ in names:
             return found
+    if config.model_type == "ernie-pixel":
+        known = next((_PIXELGPT_NAMES[name] for name in names if name in _PIXELGPT_NAMES), None)
+        if known is None:
+            raise UsageError(
+                f"the model is a {names[0]}, which pixlm cannot load; it knows {', '.join(_PIXELGPT_NAMES)}"
+            )
+        return known
     bare = _mapped(MODEL_MAPPING, config.model_type)
     assert bare is not None, "every text encoder has a class without a head"
     return bare

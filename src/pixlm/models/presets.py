@@ -14,7 +14,36 @@ from transformers import PretrainedConfig
 from pixlm.errors import UsageError
 
 from .pixel import PixelConfig
+from .pixelgpt import PixelGPTConfig
 from .token_checkpoint import token_config
+
+_GPT_BASE = {
+    "hidden_size": 1024,
+    "intermediate_size": 2816,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 1024,
+    "rms_norm_eps": 1e-5,
+}
+_GPT_TINY = {
+    "hidden_size": 256,
+    "intermediate_size": 704,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "max_position_embeddings": 512,
+    "vocab_size": 4000,
+}
+_GPT_NANO = {
+    "hidden_size": 192,
+    "intermediate_size": 512,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "vocab_size": 1500,
+}
 
 # Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -94,6 +123,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 514,
         "type_vocab_size": 1,
     },
+    # Causal models. 350.3 M: the released PixelGPT, MonoGPT and DualGPT (arXiv 2404.10710)
+    "pixelgpt-base": {"model_type": "ernie-pixel", **_GPT_BASE},
+    # 5.2 M with 4000 tokens; a logistic unit for each pixel, so that it can draw
+    "pixelgpt-tiny": {"model_type": "ernie-pixel", "pixel_head": "binary", "num_channels": 1, **_GPT_TINY},
+    # 1.5 M with 1500 tokens
+    "pixelgpt-nano": {"model_type": "ernie-pixel", "pixel_head": "binary", "num_channels": 1, **_GPT_NANO},
+    # 348.7 M: TextGPT, the same trunk over tokens alone
+    "textgpt-base": {"model_type": "llama", **_GPT_BASE},
+    "textgpt-tiny": {"model_type": "llama", **_GPT_TINY},
+    "textgpt-nano": {"model_type": "llama", **_GPT_NANO},
 }
 
 
@@ -109,4 +148,5 @@ def preset(name: str, **overrides: Any) -> PretrainedConfig:
         raise UsageError(f"no preset named {name!r}: choose one of {', '.join(PRESETS)}{hint}")
     fields = {**PRESETS[name], **overrides}
     model_type = fields.pop("model_type", PixelConfig.model_type)
-    return PixelConfig(**fields) if model_type == PixelConfig.model_type else token_config(model_type, fields)
+    own = {PixelConfig.model_type: PixelConfig, PixelGPTConfig.model_type: PixelGPTConfig}
+    return own[model_type](**fields) if model_type in own else token_config(model_type, fields)

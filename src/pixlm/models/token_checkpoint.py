@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
+from torch import Tensor
 from transformers import (
     CONFIG_MAPPING,
     MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING,
@@ -38,16 +39,24 @@ def token_config(model_type: str, fields: dict[str, Any]) -> PretrainedConfig:
     return config
 
 
-def load_token_checkpoint(folder: Path, model_class: type[Model], config: PretrainedConfig, *, new_head: bool) -> Model:
+def load_token_checkpoint(
+    folder: Path,
+    model_class: type[Model],
+    config: PretrainedConfig,
+    *,
+    new_head: bool,
+    weights: dict[str, Tensor] | None = None,
+) -> Model:
     """A text model in float32 on the CPU, from the weights in ``folder``; what the class has no use for is left aside.
 
     Args:
+        weights: instead of those in the folder.
         new_head: the head, a pooler included, may start fresh where the checkpoint has none that fits.
 
     Raises:
         UsageError: the weights cannot be read, lack a parameter of the encoder, or have another shape; names it.
     """
-    weights = read_weights(folder)
+    weights = read_weights(folder) if weights is None else weights
     try:
         loaded: tuple[Model, dict[str, Any]] = cast(Any, model_class).from_pretrained(
             None,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pixlm
 from pixlm import files, hub
-from pixlm.data.encoders import InputEncoder, RenderedText
+from pixlm.data.encoders import InputEncoder, RenderedText, said
 from pixlm.errors import UsageError
 from pixlm.robustness.attacker import Attacker
 from pixlm.robustness.attacks import Target
@@ -141,6 +141,6 @@ def _mixed(
 def _uncovered(model: FinetunedModel, examples: Sequence[Any]) -> int:
     if not isinstance(model.encoder, RenderedText):
         return 0
-    texts = [model.task.text(example) for example in examples]
+    texts = [said(model.task.text(example)) for example in examples]
     characters = {char for text in texts for part in ([text] if isinstance(text, str) else text) for char in part}
     return sum(not char.isspace() and not model.encoder.renderer.covers(char) for char in characters)

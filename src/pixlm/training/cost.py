@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from pixlm import files
-from pixlm.data.encoders import Text
+from pixlm.data.encoders import Text, said
 from pixlm.training.config import FinetuneConfig
 from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, sources
 
@@ -88,6 +88,7 @@ def _units_per_word(found: FinetunedModel, config: FinetuneConfig) -> float:
 
 
 def _words(text: Text) -> int:
-    if isinstance(text, tuple):
-        return sum(map(_words, text))
-    return len(text.split() if isinstance(text, str) else text)
+    given = said(text)
+    if isinstance(given, tuple):
+        return sum(map(_words, given))
+    return len(given.split() if isinstance(given, str) else given)

@@ -75,9 +75,17 @@ def unpatchify(patches: Tensor, patch_size: int = 16, *, num_channels: int = 3, 
     return image.permute(0, 5, 1, 3, 2, 4).reshape(batch, num_channels, rows * patch_size, columns * patch_size)
 
 
-def _target_patches(pixel_values: Tensor, num_values: int, patch_size: int) -> Tensor:
+def target_patches(pixel_values: Tensor, num_values: int, patch_size: int = 16, *, normalise: bool = False) -> Tensor:
+    """[B, N, num_values] what a model of so many values a patch is to predict, in the channels that it has.
+
+    normalise: each patch minus its mean, over its (unbiased) standard deviation.
+    """
     num_channels = num_values // (patch_size * patch_size)
-    return patchify(with_channels(unit_range(pixel_values), num_channels), patch_size)
+    target_BNP = patchify(with_channels(unit_range(pixel_values), num_channels), patch_size)
+    if not normalise:
+        return target_BNP
+    mean, std = _mean_and_std(target_BNP)
+    return (target_BNP - mean) / std
 
 
 def _mean_and_std(target_BNP: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,10 +118,7 @@ def reconstruction_loss(
     Returns:
         (sum, count), float32 scalars.
     """
-    target_BNP = _target_patches(pixel_values, logits.shape[-1], patch_size)
-    if norm_pix_loss:
-        mean, std = _mean_and_std(target_BNP)
-        target_BNP = (target_BNP - mean) / std
+    target_BNP = target_patches(pixel_values, logits.shape[-1], patch_size, normalise=norm_pix_loss)
     error_BN = (logits.float() - target_BNP).square().mean(dim=-1)
     counted_BN = mask.bool() if attention_mask is None else mask.bool() & attention_mask.bool()
     # masked_fill rather than a product: the error of a padding patch may not be finite in half precision
@@ -131,5 +136,5 @@ def predicted_pixels(
     logits = logits.float()
     if not norm_pix_loss:
         return logits
-    mean, std = _mean_and_std(_target_patches(pixel_values, logits.shape[-1], patch_size))
+    mean, std = _mean_and_std(target_patches(pixel_values, logits.shape[-1], patch_size))
     return logits * std + mean
