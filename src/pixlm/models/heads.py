@@ -17,6 +17,14 @@ from transformers import (
 )
 
 from pixlm.errors import UsageError
+from pixlm.models.document import (
+    DonutForClassification,
+    DonutModel,
+    PaliForClassification,
+    PaliModel,
+    Pix2StructForClassification,
+    Pix2StructModel,
+)
 from pixlm.models.pixel import (
     PixelForDependencyParsing,
     PixelForPreTraining,
@@ -36,6 +44,8 @@ class Head(enum.Enum):
     SEQUENCE_CLASSIFICATION = "labels of texts"
     QUESTION_ANSWERING = "answers in a text"
     DEPENDENCY_PARSING = "dependency trees"
+    SEQUENCE_TO_SEQUENCE = "text about pages"
+    PAGE_CLASSIFICATION = "labels of pages"
 
 
 _HEADS: dict[str, dict[Head, type[PreTrainedModel]]] = {
@@ -49,6 +59,18 @@ _HEADS: dict[str, dict[Head, type[PreTrainedModel]]] = {
     "ernie-pixel": {
         Head.PRETRAINING: PixelGPTForCausalLM,
         Head.SEQUENCE_CLASSIFICATION: PixelGPTForSequenceClassification,
+    },
+    "vision-encoder-decoder": {
+        Head.SEQUENCE_TO_SEQUENCE: DonutModel,
+        Head.PAGE_CLASSIFICATION: DonutForClassification,
+    },
+    "pix2struct": {
+        Head.SEQUENCE_TO_SEQUENCE: Pix2StructModel,
+        Head.PAGE_CLASSIFICATION: Pix2StructForClassification,
+    },
+    "pali": {
+        Head.SEQUENCE_TO_SEQUENCE: PaliModel,
+        Head.PAGE_CLASSIFICATION: PaliForClassification,
     },
 }
 

@@ -13,6 +13,8 @@ from transformers import PretrainedConfig
 
 from pixlm.errors import UsageError
 
+from .document.config import document_preset
+from .document.presets import DOCUMENT_PRESETS
 from .pixel import PixelConfig
 from .pixelgpt import PixelGPTConfig
 from .token_checkpoint import token_config
@@ -133,6 +135,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "textgpt-base": {"model_type": "llama", **_GPT_BASE},
     "textgpt-tiny": {"model_type": "llama", **_GPT_TINY},
     "textgpt-nano": {"model_type": "llama", **_GPT_NANO},
+    # Models that read pages: see their module.
+    **DOCUMENT_PRESETS,
 }
 
 
@@ -146,6 +150,8 @@ def preset(name: str, **overrides: Any) -> PretrainedConfig:
         close = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise UsageError(f"no preset named {name!r}: choose one of {', '.join(PRESETS)}{hint}")
+    if name in DOCUMENT_PRESETS:
+        return document_preset(name, **overrides)
     fields = {**PRESETS[name], **overrides}
     model_type = fields.pop("model_type", PixelConfig.model_type)
     own = {PixelConfig.model_type: PixelConfig, PixelGPTConfig.model_type: PixelGPTConfig}

@@ -6,9 +6,8 @@ Nothing of a checkpoint is executed, and no network is used.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 from transformers import (
     CONFIG_MAPPING,
@@ -19,7 +18,7 @@ from transformers import (
 
 from pixlm.errors import UsageError
 
-from .weights import read_weights
+from .weights import load_pretrained
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -56,29 +55,13 @@ def load_token_checkpoint(
     Raises:
         UsageError: the weights cannot be read, lack a parameter of the encoder, or have another shape; names it.
     """
-    weights = read_weights(folder) if weights is None else weights
-    try:
-        loaded: tuple[Model, dict[str, Any]] = cast(Any, model_class).from_pretrained(
-            None,
-            config=config,
-            state_dict=weights,
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
-    except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
-        raise UsageError(f"{folder}: no model can be built from its configuration: {_one_line(error)}") from error
-    model, found = loaded
-    for name, there, wanted in sorted(found["mismatched_keys"]):
-        if not _may_start_fresh(name, model, new_head):
-            raise UsageError(
-                f"{folder}: {name} has the shape {list(there)}, but the configuration asks for {list(wanted)}"
-            )
-    missing = sorted(name for name in found["missing_keys"] if not _may_start_fresh(name, model, new_head))
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UsageError(f"the weights in {folder} lack {missing[0]}{more}")
-    return model
+    return load_pretrained(
+        folder,
+        model_class,
+        config,
+        weights=weights,
+        may_start_fresh=lambda name, model: _may_start_fresh(name, model, new_head),
+    )
 
 
 def _may_start_fresh(name: str, model: PreTrainedModel, new_head: bool) -> bool:

@@ -7,17 +7,19 @@ import json
 import pickle
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from pixlm.errors import RunError, UsageError
+
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -72,7 +74,20 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _read_file(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, inside: str | None = None) -> dict[str, Tensor]:
+    """The named tensors of one file, read as :func:`read_weights` does.
+
+    inside: where a file holds more, the entry that has them.
+
+    Raises:
+        UsageError: no such file, a damaged one, or one that holds something else; names it.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    return _read_file(path, inside)
+
+
+def _read_file(path: Path, inside: str | None = None) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -89,6 +104,8 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     # Damaged files make the readers fail in many ways; all of them mean the same to the user.
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
         raise _damaged(path, _first_line(error)) from error
+    if inside is not None and isinstance(weights, dict) and isinstance(weights.get(inside), dict):
+        weights = weights[inside]
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UsageError(f"{path} does not hold named tensors")
     return weights
@@ -100,6 +117,47 @@ def _damaged(path: Path, why: str) -> UsageError:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
+
+
+def load_pretrained(
+    folder: Path,
+    model_class: type[Model],
+    config: PretrainedConfig,
+    *,
+    may_start_fresh: Callable[[str, Model], bool],
+    weights: dict[str, Tensor] | None = None,
+) -> Model:
+    """A model of transformers in float32 on the CPU, from the weights in ``folder``; what it has no use for is left.
+
+    may_start_fresh: whether a parameter, by its name in the model, may be missing or of another shape in the checkpoint.
+
+    Raises:
+        UsageError: the weights cannot be read, lack a parameter, or have another shape; names it.
+    """
+    weights = read_weights(folder) if weights is None else weights
+    try:
+        loaded: tuple[Model, dict[str, Any]] = cast(Any, model_class).from_pretrained(
+            None,
+            config=config,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    except (ValueError, TypeError, RuntimeError, ZeroDivisionError) as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{folder}: no model can be built from its configuration: {told}") from error
+    model, found = loaded
+    for name, there, wanted in sorted(found["mismatched_keys"]):
+        if not may_start_fresh(name, model):
+            raise UsageError(
+                f"{folder}: {name} has the shape {list(there)}, but the configuration asks for {list(wanted)}"
+            )
+    missing = sorted(name for name in found["missing_keys"] if not may_start_fresh(name, model))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(f"the weights in {folder} lack {missing[0]}{more}")
+    return model
 
 
 def write_model(model: PreTrainedModel, folder: Path, state_dict: dict[str, Tensor] | None = None) -> None:
