@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +33,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
+from pixlm.data.pages.encoders import PAGE_FILE, PageEncoder
+from pixlm.data.pages.for_model import PREPROCESSOR_FILE, make_page_encoder, page_tokenizer, stored_page_encoder
 from pixlm.data.pairs import PairedText
 from pixlm.data.tokenizer_files import TOKENIZER_FILES, has_tokenizer, load_tokenizer
 from pixlm.data.tokens import TokenizedText
@@ -54,7 +56,16 @@ from pixlm.models import (
     PixelModel,
     preset,
 )
-from pixlm.models.heads import saved_class
+from pixlm.models.document import (
+    KINDS,
+    DocumentModel,
+    document_config,
+    is_document_type,
+    load_document_checkpoint,
+    page_fields,
+    text_config,
+)
+from pixlm.models.heads import Head, head_class, saved_class
 from pixlm.models.pixel.checkpoint import load_checkpoint
 from pixlm.models.pixelgpt.checkpoint import load_pixelgpt
 from pixlm.models.token_checkpoint import is_text_model, load_token_checkpoint, token_config
@@ -81,6 +92,7 @@ CLASSES: dict[str, type[PreTrainedModel]] = {
 _MODEL_TYPES = ("pixel", "vit_mae")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _RENDERER_FILES = ("text_renderer_config.json", "*.ttf", "*.otf", "*.ttc")
+_PAGE_FILES = (PAGE_FILE, PREPROCESSOR_FILE)
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 
@@ -130,6 +142,9 @@ def class_of(config: PretrainedConfig) -> type[PreTrainedModel]:
     Raises:
         UsageError: a class that pixlm does not have.
     """
+    if is_document_type(config.model_type):
+        heads = [head_class(config.model_type, head) for head in (Head.SEQUENCE_TO_SEQUENCE, Head.PAGE_CLASSIFICATION)]
+        return next((each for each in heads if each.__name__ in (config.architectures or [])), heads[0])
     if not isinstance(config, PixelConfig):
         return saved_class(config)
     names = config.architectures or ["PixelForPreTraining"]
@@ -183,11 +198,13 @@ def load_model(
     if isinstance(stored, PixelConfig):
         same_head = chosen in (CLASSES.get(each) for each in stored.architectures or [])
     else:
-        same_head = chosen is saved_class(stored)
+        same_head = chosen is class_of(stored)
     new_head = not same_head or config.num_labels != stored.num_labels
     load: Any = load_token_checkpoint
     if isinstance(config, PixelConfig | PixelGPTConfig):
         load = load_checkpoint if isinstance(config, PixelConfig) else load_pixelgpt
+    elif is_document_type(config.model_type):
+        load = load_document_checkpoint
     with _quiet_transformers():
         model = load(source, chosen, config, new_head=new_head)
     model.config._name_or_path = str(name)
@@ -228,6 +245,7 @@ def load_encoder(
     modality: str | None = None,
     mode: str | None = None,
     tokenizer: str | Path | None = None,
+    pages: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> InputEncoder:
     """What turns text into the model's input; chosen by its ``model_type``.
@@ -238,6 +256,8 @@ def load_encoder(
         modality: what a PixelGPT model reads text as: "pixel", "text" or "pair"; default what it was trained with.
         mode: "rgb", "grey" or "binary" strips; default what it was trained with.
         tokenizer: the folder of one, instead of the model's own.
+        pages: of models that read pages: fields of :class:`~pixlm.data.pages.encoders.PageSettings`, in place of those
+            that are stored or usual.
         overrides: parameters of :class:`pixlm.TextRenderer`. Models that read tokens know ``max_seq_length``, their
             longest sequence, and have no use for the others, which are about drawing.
 
@@ -245,6 +265,13 @@ def load_encoder(
         UsageError: there is no such model, or what it reads text with is missing.
     """
     source = resolve(name, revision=revision, weights=False)
+    if isinstance(source, PretrainedConfig) and is_document_type(source.model_type):
+        text = text_config(source)
+        fields = {**page_fields(str(name)), **(pages or {})}
+        learnt = page_tokenizer(str(name), text, tokenizer, texts)
+        return make_page_encoder(KINDS[source.model_type], learnt, text, fields, overrides)
+    if isinstance(source, Path) and (found := _document_config(source)) is not None:
+        return stored_page_encoder(source, KINDS[found.model_type], text_config(found), pages or {}, overrides)
     config = source if isinstance(source, PretrainedConfig) else _encoder_config(source)
     if isinstance(config, PixelGPTConfig):
         modality, mode = modality or config.modality or "pixel", mode or config.render_mode
@@ -343,6 +370,11 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PretrainedConfig:
     if "num_labels" in overrides or "id2label" in overrides:
         fields = {key: value for key, value in fields.items() if key not in ("num_labels", "id2label", "label2id")}
     fields |= overrides
+    if is_document_type(model_type):
+        try:
+            return document_config({**fields, "model_type": model_type})
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
     if model_type not in _MODEL_TYPES:
         if model_type != PixelGPTConfig.model_type and (
             not isinstance(model_type, str) or not is_text_model(model_type)
@@ -361,6 +393,20 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PretrainedConfig:
         raise UsageError(f"{path}: {error}") from error
     except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
         raise UsageError(f"{path} is not the configuration of a PIXEL model: {error}") from error
+
+
+def _document_config(folder: Path) -> PretrainedConfig | None:
+    """The configuration of the document model in a folder; None where there is none, or that of another model."""
+    path = folder / CONFIG_FILE
+    if not path.is_file() or not is_document_type(read_json(path).get("model_type")):
+        return None
+    return _read_config(folder, {})
+
+
+def fit_encoder(model: PreTrainedModel, encoder: InputEncoder) -> None:
+    """Make a model that is new to its encoder fit it: rows in its vocabulary for the tokens of its task."""
+    if isinstance(model, DocumentModel) and isinstance(encoder, PageEncoder):
+        model.fit_vocabulary(encoder.tokenizer)
 
 
 def _text_config(folder: Path) -> PretrainedConfig | None:
@@ -396,7 +442,7 @@ def _snapshot(repository: str, revision: str | None, weights: bool) -> Path:
     try:
         # Asked first: it fails at once where the download would try again and again.
         info = HfApi().model_info(repository, revision=revision, timeout=10)
-        wanted = [CONFIG_FILE, *_RENDERER_FILES, *TOKENIZER_FILES]
+        wanted = [CONFIG_FILE, *_RENDERER_FILES, *TOKENIZER_FILES, *_PAGE_FILES]
         if weights:
             there = {each.rfilename for each in info.siblings or []}
             found = next((file for file in WEIGHT_FILES if file in there), WEIGHT_FILES[0])

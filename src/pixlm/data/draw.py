@@ -9,10 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Example ``index``, visited in pass ``epoch`` over the data."""
+    """Example ``index``, visited in pass ``epoch`` over the data; ``step`` of the run, None in evaluation.
+
+    What is random is a function of the first two; the step is for schedules and for telling training from evaluation.
+    """
 
     epoch: int
     index: int
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

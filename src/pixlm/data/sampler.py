@@ -86,7 +86,7 @@ class BatchSampler:
             share = batches[number][self.rank :: self.world]
             for start in range(0, len(share), self.micro_batch_size):
                 chosen = share[start : start + self.micro_batch_size]
-                yield [Draw(int(passes[row]), int(rows[row])) for row in chosen]
+                yield [Draw(int(passes[row]), int(rows[row]), step) for row in chosen]
 
     def epoch_batches(self, epoch: int) -> np.ndarray:
         """Example indices [batches_per_epoch, batch_size] of one epoch."""

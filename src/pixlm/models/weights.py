@@ -129,7 +129,7 @@ def load_pretrained(
 ) -> Model:
     """A model of transformers in float32 on the CPU, from the weights in ``folder``; what it has no use for is left.
 
-    may_start_fresh: whether a parameter, by its name in the model, may be missing or of another shape in the checkpoint.
+    may_start_fresh: whether a parameter of the model, by its name, may be missing or have another shape there.
 
     Raises:
         UsageError: the weights cannot be read, lack a parameter, or have another shape; names it.

@@ -77,7 +77,7 @@ def evaluate(
             lost += batch["lost"]
             if int(loss.count):
                 total, count = total + float(loss.sum), count + int(loss.count)
-            reduced += objective.reduce(loss.outputs, batch)
+            reduced += objective.predictions(model, loss.outputs, batch)
             if on_batch is not None:
                 on_batch(len(batch["drawn"]))
         share = -(-len(examples) // world)  # the first process has the largest

@@ -18,7 +18,8 @@ from pixlm.data.draw import Drawn
 
 Batch = dict[str, Any]
 """Tensors by name; among them ``"count"`` (0-dimensional, int64), what the loss is divided by. Besides them
-``"drawn"``, the rows as they were drawn, and ``"lost"``, how many words or characters of them did not fit."""
+``"drawn"``, the rows as they were drawn, and ``"lost"``, how many words or characters of them did not fit; where no
+``"attention_mask"`` counts them, ``"units"`` of what speed is measured in."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class Objective(ABC):
     def reduce(self, outputs: Any, batch: Batch) -> list[Reduced]:
         """Predictions of a batch; logits are never gathered for a whole split. Default: none."""
         return []
+
+    def predictions(self, model: torch.nn.Module, outputs: Any, batch: Batch) -> list[Reduced]:
+        """What is kept of a batch in evaluation; for models that write, which need to be called again for every token.
+
+        Default: :meth:`reduce`.
+        """
+        return self.reduce(outputs, batch)
 
 
 def to_tensors(arrays: dict[str, Any]) -> Batch:

@@ -208,8 +208,9 @@ class Runner:
 
     def _work(self, given: Sequence[Batch]) -> list[float]:
         """Units, arithmetic, and examples by source of this process's share of a step."""
-        units = sum(int(batch["attention_mask"].sum()) for batch in given)
-        flops = sum(step_flops(self.model, tuple(batch["attention_mask"].shape)) or 0 for batch in given)
+        units = sum(int(batch["units"] if "units" in batch else batch["attention_mask"].sum()) for batch in given)
+        shapes = [tuple(batch["attention_mask"].shape) for batch in given if "attention_mask" in batch]
+        flops = sum(step_flops(self.model, shape) or 0 for shape in shapes)
         seen: list[float] = []
         if self.origins is not None:
             indices = [drawn.draw.index for batch in given for drawn in batch["drawn"]]

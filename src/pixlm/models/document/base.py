@@ -31,8 +31,8 @@ class DocumentModel:
         """The part that writes; its configuration has the vocabulary and the special tokens."""
 
     @abstractmethod
-    def encode(self, **inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What the decoder attends to, for heads that classify: vectors [B, N, D] and their mask [B, N]."""
+    def generation(self, inputs: dict[str, Tensor]) -> tuple[PreTrainedModel, dict[str, Tensor | bool]]:
+        """The part whose ``generate`` of transformers is called, and what it is given of the encoder's side."""
 
     @property
     def max_target_length(self) -> int | None:

@@ -98,8 +98,13 @@ def with_parts(config: Any, vision: Path | None, text: Path | None) -> None:
         if fields.get("model_type") in ("bart", "mbart"):
             layers = min(int(fields.get("decoder_layers", 12)), int(getattr(old, "decoder_layers", 12)))
             fields |= {
-                **{"decoder_layers": layers, "encoder_layers": layers, "num_hidden_layers": layers},
-                **{"is_decoder": True, "add_cross_attention": True, "is_encoder_decoder": False, "use_cache": True},
+                "decoder_layers": layers,
+                "encoder_layers": layers,
+                "num_hidden_layers": layers,
+                "is_decoder": True,
+                "add_cross_attention": True,
+                "is_encoder_decoder": False,
+                "use_cache": True,
             }
         _set_part(config, "text_config" if hasattr(config, "text_config") else "decoder", fields)
 

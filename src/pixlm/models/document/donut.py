@@ -1,4 +1,4 @@
-"""Donut-style models: an image encoder, and a text decoder that is given the task as its first tokens (Kim et al. 2022).
+"""Donut-style models: an image encoder, and a text decoder that is told the task by its first tokens (Kim et al. 2022).
 
 transformers' ``VisionEncoderDecoderModel``, in whose layout checkpoints are read and written, with any image encoder
 that gives a sequence of vectors (DonutSwin, Swin, ViT, SigLIP, :mod:`.vision`) and any decoder with cross-attention
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import AutoModel, PreTrainedModel, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
@@ -41,14 +40,8 @@ class DonutModel(DocumentModel, VisionEncoderDecoderModel):
             options |= size_options(self.encoder, pixel_values)
         return super().forward(pixel_values=pixel_values, **options)
 
-    def encode(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.encoder(pixel_values=pixel_values, **size_options(self.encoder, pixel_values)).last_hidden_state
-        return hidden, torch.ones(hidden.shape[:2], dtype=torch.long, device=hidden.device)
-
-    def generate(self, decoder_input_ids: Tensor, **options: Any) -> Any:
-        return super().generate(
-            decoder_input_ids=decoder_input_ids, **options, **size_options(self.encoder, options["pixel_values"])
-        )
+    def generation(self, inputs: dict[str, Tensor]) -> tuple[PreTrainedModel, dict[str, Tensor | bool]]:
+        return self, {**inputs, **size_options(self.encoder, inputs["pixel_values"])}
 
 
 def donut_config(vision: dict[str, Any], text: dict[str, Any]) -> VisionEncoderDecoderConfig:

@@ -6,7 +6,7 @@ transformers' ``generate`` does the work. It is given rows with equal prompts to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,10 @@ class Writing:
     """How an answer is searched for.
 
     max_new_tokens: the longest answer, the closing token included; None: what the decoder has positions for, or 512;
-    min_new_tokens: the closing token comes no earlier; num_beams: 1 is greedy; loop_tokens: an answer whose last so many
-    tokens are one short unit over and over is stopped, and the repetitions are taken out, 0 lets it run; loop_repeats:
-    how often at least the unit stands there; no_repeat_ngram_size: tokens that never come twice in the same order, 0
-    allows all.
+    min_new_tokens: the closing token comes no earlier; num_beams: 1 is greedy; loop_tokens: an answer whose last so
+    many tokens are one short unit over and over is stopped, and the repetitions are taken out, 0 lets it run;
+    loop_repeats: how often at least the unit stands there; no_repeat_ngram_size: tokens that never come twice in the
+    same order, 0 allows all.
 
     Raises:
         UsageError: numbers out of range.
@@ -94,14 +94,17 @@ def _write_alike(
             f"the prompt has {len(prompt)} tokens, but the decoder has positions for {model.max_target_length}"
         )
     eos = int(model.config.eos_token_id)
-    guard = LoopGuard(len(prompt), how.loop_tokens, how.loop_repeats) if how.loop_tokens and how.num_beams == 1 else None
+    guard = (
+        LoopGuard(len(prompt), how.loop_tokens, how.loop_repeats) if how.loop_tokens and how.num_beams == 1 else None
+    )
     options: dict[str, Any] = {"no_repeat_ngram_size": how.no_repeat_ngram_size} if how.no_repeat_ngram_size else {}
     if guard is not None:
         options["stopping_criteria"] = StoppingCriteriaList([guard])
-    generate: Callable[..., Tensor] = model.generate  # type: ignore[attr-defined]
     with torch.no_grad():
-        found = generate(
-            **inputs,
+        part, given = model.generation(inputs)
+        generate: Any = part.generate
+        found: Tensor = generate(
+            **given,
             decoder_input_ids=torch.tensor([prompt] * size, device=device),
             # Else transformers would put its own first token before ours.
             decoder_start_token_id=prompt[0],
@@ -127,7 +130,7 @@ def _write_alike(
 
 
 def loop_period(ids: Sequence[int], tokens: int, repeats: int) -> int | None:
-    """The length of the unit that the last ``tokens`` of ``ids`` are made of, ``repeats`` times or more; None for none."""
+    """The length of the unit that the last ``tokens`` of ``ids`` are made of, ``repeats`` times or more; or None."""
     if len(ids) < tokens:
         return None
     tail = list(ids[-tokens:])

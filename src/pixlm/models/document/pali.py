@@ -1,4 +1,4 @@
-"""PaLI-style models: visual tokens and an embedded prompt read by one text encoder-decoder (Chen et al. 2022, section 3).
+"""PaLI-style models: visual tokens and an embedded prompt read by a text encoder-decoder (Chen et al. 2022, section 3).
 
 The image goes through a vision transformer without pooling, a linear projection brings its vectors to the width of the
 text model, and they stand before the embedded prompt in what the text encoder (T5, mT5 ...) reads. The decoder attends
@@ -7,7 +7,7 @@ to the encoder's output as in any text model.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class PaliConfig(PretrainedConfig):
     """
 
     model_type = "pali"
-    sub_configs = {"vision_config": AutoConfig, "text_config": AutoConfig}
+    sub_configs: ClassVar[dict[str, Any]] = {"vision_config": AutoConfig, "text_config": AutoConfig}
 
     def __init__(self, vision_config: Any = None, text_config: Any = None, **fields: Any):
         self.vision_config = _part(vision_config or {"model_type": "siglip_vision_model", "vision_use_head": False})
@@ -116,17 +116,9 @@ class PaliModel(DocumentModel, PreTrainedModel):
             inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=decoder_input_ids, use_cache=False
         )
 
-    def encode(self, pixel_values: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        embeds, mask = self.read(pixel_values, input_ids, attention_mask)
-        encoded = self.text_model.get_encoder()(inputs_embeds=embeds, attention_mask=mask)
-        return encoded.last_hidden_state, mask
-
-    def generate(self, decoder_input_ids: Tensor, **options: Any) -> Tensor:
-        inputs = {name: options.pop(name) for name in ("pixel_values", "input_ids", "attention_mask")}
+    def generation(self, inputs: dict[str, Tensor]) -> tuple[PreTrainedModel, dict[str, Tensor | bool]]:
         embeds, mask = self.read(**inputs)
-        return self.text_model.generate(
-            inputs_embeds=embeds, attention_mask=mask, decoder_input_ids=decoder_input_ids, **options
-        )
+        return self.text_model, {"inputs_embeds": embeds, "attention_mask": mask}
 
 
 AutoConfig.register(PaliConfig.model_type, PaliConfig, exist_ok=True)

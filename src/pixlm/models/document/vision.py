@@ -24,6 +24,12 @@ class PageVisionConfig(ViTConfig):
     model_type = "page-vit"
     pre_norm: bool = False
 
+    @property
+    def side(self) -> int:
+        """Of a patch, in pixels."""
+        patch = self.patch_size
+        return patch if isinstance(patch, int) else patch[0]
+
 
 class PageVisionModel(ViTModel):
     """[B, C, H, W] -> [B, 1 + H / P * W / P, hidden]; the class token comes first."""
@@ -33,9 +39,9 @@ class PageVisionModel(ViTModel):
     def __init__(self, config: PageVisionConfig, add_pooling_layer: bool = False):
         super().__init__(config, add_pooling_layer=add_pooling_layer)
         if config.pre_norm:
-            old = self.embeddings.patch_embeddings.projection
-            self.embeddings.patch_embeddings.projection = nn.Conv2d(
-                old.in_channels, old.out_channels, old.kernel_size, old.stride, bias=False
+            patches = self.embeddings.patch_embeddings
+            patches.projection = nn.Conv2d(
+                config.num_channels, config.hidden_size, config.side, stride=config.side, bias=False
             )
             self.layernorm_pre = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
             self.post_init()
@@ -45,7 +51,7 @@ class PageVisionModel(ViTModel):
         from transformers.modeling_outputs import BaseModelOutput
 
         embeddings = self.embeddings
-        patch = int(self.config.patch_size)
+        patch = self.config.side
         if pixel_values.shape[-2] % patch or pixel_values.shape[-1] % patch:
             raise ValueError(f"a page of {tuple(pixel_values.shape[-2:])} pixels is not made of {patch}-pixel patches")
         weight = embeddings.patch_embeddings.projection.weight
@@ -62,7 +68,7 @@ class PageVisionModel(ViTModel):
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of the position table."""
-        size, patch = self.config.image_size, int(self.config.patch_size)
+        size, patch = self.config.image_size, self.config.side
         height, width = (size, size) if isinstance(size, int) else size
         return height // patch, width // patch
 

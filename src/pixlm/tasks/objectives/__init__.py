@@ -1,5 +1,6 @@
 """Pretraining objectives, one module each."""
 
 from pixlm.tasks.objectives.masked_patches import MaskedPatches
+from pixlm.tasks.objectives.sequence_to_sequence import Resolutions, SequenceToSequence
 
-__all__ = ["MaskedPatches"]
+__all__ = ["MaskedPatches", "Resolutions", "SequenceToSequence"]
