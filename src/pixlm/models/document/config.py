@@ -18,7 +18,7 @@ KINDS = {"vision-encoder-decoder": "donut", "pix2struct": "pix2struct", "pali": 
 
 def is_document_type(model_type: object) -> bool:
     """Whether models of this type read pages."""
-    return model_type in KINDS
+    return isinstance(model_type, str) and model_type in KINDS
 
 
 def document_config(fields: Mapping[str, Any], **overrides: Any) -> PretrainedConfig:
