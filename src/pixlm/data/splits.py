@@ -66,6 +66,19 @@ class Naming:
             )
         return marked[0] if marked else self.others
 
+    def is_whole(self, path: Path) -> bool:
+        """Whether a folder is one split by itself."""
+        return self.saved and is_saved(path)
+
+    def parts(self, root: Path) -> Iterator[tuple[str, Path]]:
+        """The splits below a folder, with the files or folders that hold them."""
+        marks = sorted(root.rglob("state.json")) if self.saved else []
+        folders = [mark.parent for mark in marks if is_saved(mark.parent)]
+        for path in folders or self.files(root):
+            split = self.split_of(path)
+            if split is not None:
+                yield split, path
+
     def _marked(self, name: str) -> list[str]:
         parts = set(re.split(r"[._\- ]+", name.lower()))
         return [split for split in SPLITS if parts & set(self.words.get(split, ()))]
@@ -110,10 +123,10 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
     found: dict[str, tuple[Path, ...]] = dict.fromkeys(SPLITS, ())
     if folder is not None:
         root = Path(folder).expanduser()
-        if root.is_file() or (naming.saved and is_saved(root)):
+        if root.is_file() or naming.is_whole(root):
             found["train"] = (root,)
         elif root.is_dir():
-            for split, path in _in_folder(root, naming):
+            for split, path in naming.parts(root):
                 found[split] += (path,)
             if not any(found.values()):
                 wanted = ", ".join(
@@ -128,7 +141,7 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
     for split, name in named.items():
         if name is not None:
             path = Path(name).expanduser()
-            if not path.is_file() and not (naming.saved and is_saved(path)):
+            if not path.is_file() and not naming.is_whole(path):
                 reason = "is a folder, not a file" if path.is_dir() else "no such file"
                 raise UsageError(f"{path}: {reason} (--data.{split})")
             found[split] = (path,)
@@ -138,15 +151,6 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
 def is_saved(path: Path) -> bool:
     """Whether a folder is one split that ``datasets`` wrote with ``save_to_disk``."""
     return (path / "state.json").is_file() and (path / "dataset_info.json").is_file()
-
-
-def _in_folder(root: Path, naming: Naming) -> Iterator[tuple[str, Path]]:
-    marks = sorted(root.rglob("state.json")) if naming.saved else []
-    folders = [mark.parent for mark in marks if is_saved(mark.parent)]
-    for path in folders or naming.files(root):
-        split = naming.split_of(path)
-        if split is not None:
-            yield split, path
 
 
 def require(sources: Sources, split: str) -> tuple[Path, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from PIL import Image
@@ -20,8 +21,8 @@ class ImageSource(Protocol):
     def name(self) -> str:
         """What messages call it: a path, or ``shard.tar:member.jpg``."""
 
-    def read(self) -> bytes:
-        """The whole file."""
+    def open(self) -> BinaryIO:
+        """The file, to be read from its beginning; raises OSError."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,13 @@ class FileImage:
     def name(self) -> str:
         return f"{self.path}:{self.member}" if self.member else str(self.path)
 
-    def read(self) -> bytes:
-        with self.path.open("rb") as file:
+    def open(self) -> BinaryIO:
+        file = self.path.open("rb")
+        if self.size is None:
+            return file
+        with file:
             file.seek(self.offset)
-            return file.read() if self.size is None else file.read(self.size)
+            return io.BytesIO(file.read(self.size))
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class BytesImage:
     data: bytes
     name: str = "image"
 
-    def read(self) -> bytes:
-        return self.data
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
 
 
 @dataclass(frozen=True)

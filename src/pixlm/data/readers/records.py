@@ -42,10 +42,8 @@ def read_records(
     """
     problems = problems or Problems()
     suffix = path.suffix.lower()
-    if path.is_dir():
-        return _saved(path)
-    if suffix == ".parquet":
-        return _parquet(path)
+    if path.is_dir() or suffix == ".parquet":
+        return table_rows(path, load_table(path))
     if suffix == ".jsonl" or (suffix == ".json" and not _one_document(path)):
         return _json_lines(path, problems)
     if suffix == ".json":
@@ -160,32 +158,36 @@ def value_problem(value: Any) -> str | None:
     return None
 
 
-def _parquet(path: Path) -> Iterator[Record]:
+def load_table(path: Path) -> Any:
+    """The ``pyarrow.Table`` of a Parquet file or of a ``datasets`` folder; raises UsageError for anything else."""
+    return _saved(path) if path.is_dir() else _parquet(path)
+
+
+def _parquet(path: Path) -> Any:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        return pyarrow.parquet.read_table(path)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except (pyarrow.ArrowException, OSError) as error:
         raise UsageError(f"{path}: no Parquet file: {' '.join(str(error).split())[:160]}") from None
-    return _rows(path, table)
 
 
-def _saved(path: Path) -> Iterator[Record]:
+def _saved(path: Path) -> Any:
     import datasets
 
     if not is_saved(path):
         raise UsageError(f"{path}: is a folder, and no split of a data set saved with datasets' save_to_disk")
     try:
-        table = datasets.load_from_disk(str(path)).with_format("arrow")[:]
+        return datasets.load_from_disk(str(path)).with_format("arrow")[:]
     except Exception as error:  # the library raises many kinds for a damaged folder
         raise UsageError(f"{path}: no readable datasets folder: {' '.join(str(error).split())[:160]}") from None
-    return _rows(path, table)
 
 
-def _rows(path: Path, table: Any) -> Iterator[Record]:
+def table_rows(path: Path, table: Any) -> Iterator[Record]:
+    """The rows of a table that was read from ``path``, with class labels by name."""
     import datasets
 
     labels = {}

@@ -1,0 +1,183 @@
+"""What annotations say about a page, whatever their format calls it.
+
+Known are the objects of Donut's ``metadata.jsonl`` (``ground_truth`` with ``gt_parse`` or ``gt_parses``), of OCR
+shards (``pages`` with ``text``), FUNSD (``form``), CORD (``valid_line``), DocVQA (``question``, ``answers``), and plain
+columns (``label``, ``text``, ``caption``). An object with none of these is itself what is to be read, as SROIE's keys
+are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pixlm.data.examples import Example
+from pixlm.data.pages.example import ImageSource, PageBox
+from pixlm.data.readers.records import value_problem
+
+
+@dataclass(frozen=True)
+class Question:
+    """answers: accepted ones, None where they are not known."""
+
+    question: str
+    answers: tuple[str, ...] | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """About one page; what the data do not say is None, or empty.
+
+    parses: JSON values, each a right reading; lines: in reading order; boxes: of lines; label: its class; texts: of the
+    page as a whole, such as captions.
+    """
+
+    parses: tuple[Any, ...] | None = None
+    lines: tuple[str, ...] | None = None
+    boxes: tuple[PageBox, ...] = ()
+    label: str | None = None
+    texts: tuple[str, ...] | None = None
+    questions: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageRecord(Example):
+    """A page and the facts about it: what all readers of documents give."""
+
+    image: ImageSource
+    page: int = 0
+    facts: Facts = Facts()
+
+
+class AnnotationError(ValueError):
+    """An annotation that makes no sense; says why."""
+
+
+_TEXTS = ("text", "caption", "captions", "alt_text", "txt")
+_LABELS = ("label", "class", "category")
+
+
+def facts_of(value: Any) -> list[Facts]:
+    """The facts of each page that an annotation speaks of: one, but for ``pages``.
+
+    Raises:
+        AnnotationError: it is not as its format has it.
+    """
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], dict):
+        value = value[1]  # [id, annotation], as some OCR shards have it
+    if not isinstance(value, Mapping):
+        raise AnnotationError(f"no JSON object, but {json.dumps(value)[:40]}")
+    reason = value_problem({key: one for key, one in value.items() if not isinstance(one, bytes)})
+    if reason:
+        raise AnnotationError(reason)
+    if "pages" in value:
+        pages = value["pages"]
+        if not isinstance(pages, list) or not pages:
+            raise AnnotationError('"pages" is no list of pages')
+        return [_page(page) for page in pages]
+    return [_facts(value)]
+
+
+def _page(page: Any) -> Facts:
+    lines = page.get("text") if isinstance(page, Mapping) else None
+    if isinstance(lines, str):
+        lines = lines.split("\n")
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise AnnotationError('a page without a list of lines as "text"')
+    return Facts(lines=tuple(lines))
+
+
+def _facts(value: Mapping[str, Any]) -> Facts:
+    facts = Facts()
+    known = False
+    if (truth := value.get("ground_truth")) is not None:
+        if isinstance(truth, str):
+            try:
+                truth = json.loads(truth)
+            except (ValueError, RecursionError) as error:
+                raise AnnotationError(f"its ground_truth is no JSON: {error}") from None
+        if not isinstance(truth, Mapping):
+            raise AnnotationError("its ground_truth is no JSON object")
+        facts, known = _facts(truth), True
+    if "gt_parse" in value or "gt_parses" in value:
+        parses = value["gt_parses"] if "gt_parses" in value else [value["gt_parse"]]
+        if not isinstance(parses, list) or not parses:
+            raise AnnotationError("gt_parses is no list of readings")
+        facts, known = _with_parses(facts, parses), True
+    if isinstance(lines := value.get("text_lines"), list):
+        facts, known = replace(facts, lines=_strings(lines, "text_lines")), True
+    if isinstance(value.get("form"), list):
+        facts, known = _with_boxes(facts, [_funsd(one) for one in value["form"]]), True
+    if isinstance(value.get("valid_line"), list):
+        facts, known = _with_boxes(facts, [_cord(one) for one in value["valid_line"]]), True
+    if isinstance(value.get("question"), str):
+        facts, known = replace(facts, questions=(_question(value),)), True
+    for name in _LABELS:
+        if isinstance(value.get(name), str | int) and not isinstance(value[name], bool):
+            facts, known = replace(facts, label=str(value[name])), True
+    for name in _TEXTS:
+        if isinstance(value.get(name), str | list):
+            texts = _strings([value[name]] if isinstance(value[name], str) else value[name], name)
+            facts, known = replace(facts, texts=texts), True
+    if not known and value:
+        return Facts(parses=(dict(value),))
+    return facts
+
+
+def _with_parses(facts: Facts, parses: Sequence[Any]) -> Facts:
+    """Donut's readings, which may also be a class, a text, or questions with answers."""
+    facts = replace(facts, parses=tuple(parses))
+    objects = [one for one in parses if isinstance(one, Mapping)]
+    asked: dict[str, list[str]] = {}
+    for one in objects:
+        if isinstance(one.get("question"), str) and "answer" in one:
+            asked.setdefault(one["question"], []).append(str(one["answer"]))
+    if asked:
+        facts = replace(facts, questions=tuple(Question(text, tuple(given)) for text, given in asked.items()))
+    first = objects[0] if objects else {}
+    if list(first) == ["class"]:
+        facts = replace(facts, label=str(first["class"]))
+    if list(first) == ["text_sequence"]:
+        text = str(first["text_sequence"])
+        facts = replace(facts, texts=(text,), lines=tuple(text.split("\n")))
+    return facts
+
+
+def _question(value: Mapping[str, Any]) -> Question:
+    answers = value.get("answers", value.get("answer"))
+    given = [answers] if isinstance(answers, str | int | float) else answers
+    accepted = None if given is None else tuple(str(one) for one in given)
+    return Question(value["question"], accepted, str(value.get("questionId", value.get("question_id", ""))))
+
+
+def _with_boxes(facts: Facts, boxes: Sequence[PageBox]) -> Facts:
+    kept = tuple(box for box in boxes if box.text)
+    return replace(facts, boxes=kept, lines=tuple(box.text for box in kept))
+
+
+def _funsd(one: Any) -> PageBox:
+    try:
+        left, top, right, bottom = map(float, one["box"])
+        return PageBox(" ".join(str(one["text"]).split()), left, top, right, bottom)
+    except (KeyError, TypeError, ValueError):
+        raise AnnotationError("an entry of its form without a text and a box of four numbers") from None
+
+
+def _cord(one: Any) -> PageBox:
+    try:
+        words = one["words"]
+        across = [float(word["quad"][f"x{corner}"]) for word in words for corner in range(1, 5)]
+        down = [float(word["quad"][f"y{corner}"]) for word in words for corner in range(1, 5)]
+        text = " ".join(str(word["text"]) for word in words)
+        return PageBox(text, min(across), min(down), max(across), max(down))
+    except (KeyError, TypeError, ValueError):
+        raise AnnotationError("a line without words that have a text and four corners") from None
+
+
+def _strings(values: Sequence[Any], name: str) -> tuple[str, ...]:
+    if not all(isinstance(one, str) for one in values):
+        raise AnnotationError(f"{name} holds something else than text")
+    return tuple(values)
