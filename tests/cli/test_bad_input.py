@@ -115,7 +115,7 @@ def test_models_that_are_none(pixlm, treebank, tmp_path):
     (tmp_path / "folder").mkdir()
     for name, message in (
         (str(tmp_path / "folder"), "holds no model: config.json is missing"),
-        ("pixel-nanno", "did you mean pixel-nano?"),
+        ("pixel-nanno", "did you mean pixel-nano"),
         (str(tmp_path / "floder"), "did you mean"),
     ):
         code, _, error = pixlm("finetune", "pos", "--model", name, "--data", treebank, "--output", tmp_path / "o")
@@ -155,7 +155,7 @@ def test_configuration_files(pixlm, texts, tmp_path):
     for content, message in (
         ("train: {learning_rat: 1}", "unknown setting train.learning_rat; did you mean train.learning_rate?"),
         ("train: {max_steps: soon}", "train.max_steps must be int, not 'soon'"),
-        ("train: {schedule: stairs}", "train.schedule must be one of linear, cosine, constant, not 'stairs'"),
+        ("train: {schedule: stairs}", "train.schedule must be one of linear, cosine, constant, legacy-cosine, legacy-tanh, legacy-poly, not 'stairs'"),
         ("train: 3", "train is a group of settings, not 3"),
         ("just words", "holds no settings"),
         ("a: [1", "not YAML"),

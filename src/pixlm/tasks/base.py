@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, cast
@@ -104,6 +104,15 @@ class Task(ABC, Generic[E]):
     @abstractmethod
     def text(self, example: E) -> Text:
         """What the encoder is given."""
+
+    def texts(self, examples: Sequence[E]) -> Iterable[Text]:
+        """What a model that starts from scratch learns its vocabulary from. Default: what the encoder is given."""
+        return (self.text(example) for example in examples)
+
+    def tokens(self, examples: Sequence[E]) -> Collection[str]:
+        """Tags of the task, which are to be tokens of a model that writes; ``examples`` is the train split. Default:
+        none."""
+        return ()
 
     @abstractmethod
     def labels(self, examples: Sequence[E]) -> list[str]:

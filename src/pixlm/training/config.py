@@ -94,6 +94,59 @@ class RenderConfig:
 
 
 @dataclass
+class PageConfig:
+    """Models that read pages: what a page becomes, and what a new model is made of. Not given: the model's."""
+
+    size: tuple[int, int] | None = None
+    """Height and width of the canvas in pixels (Donut, PaLI)."""
+    max_patches: int | None = None
+    """Patches of a page at most (Pix2Struct)."""
+    fit: Literal["stretch", "donut", "ratio"] | None = None
+    """How a page comes to the canvas: stretched; Donut's way; or with its aspect kept on white."""
+    align_long_axis: bool | None = None
+    """Turn pages whose long axis is not the canvas's."""
+    max_target_length: int | None = None
+    """Tokens of the decoder at most, the prompt and the closing token among them."""
+    max_prompt_length: int | None = None
+    """Tokens of the prompt at most (PaLI)."""
+    dpi: int | None = None
+    """At which pages of PDFs are drawn."""
+    augment: Literal["none", "better", "nougat"] = "none"
+    """Distortions of pages in training."""
+    resolutions: tuple[float, ...] = ()
+    """Scales of the canvas in equal parts of the run, such as 0.5 1; Pix2Struct: of the number of patches."""
+    tokenizer: str | None = None
+    """Folder with the tokenizer of a new model; not given: byte pairs learnt from the train split."""
+    vision: str | None = None
+    """Folder or hub id of a pretrained image encoder for a new model."""
+    text: str | None = None
+    """Folder or hub id of a pretrained decoder (Donut) or encoder-decoder (PaLI) for a new model."""
+
+    def overrides(self) -> dict[str, Any]:
+        """The given settings as fields of the page encoder's."""
+        names = ("size", "max_patches", "fit", "align_long_axis", "max_target_length", "max_prompt_length", "dpi")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+@dataclass
+class WriteConfig:
+    """How models that write are made to answer, in evaluation and prediction."""
+
+    max_new_tokens: int | None = None
+    """Tokens of an answer at most; not given: what the decoder has room for."""
+    min_new_tokens: int = 0
+    """Tokens of an answer at least."""
+    num_beams: int = 1
+    """Beams of the search; 1 is greedy."""
+    loop_tokens: int = 32
+    """Stop an answer that ends with so many tokens of one unit over and over; 0 lets it run."""
+    loop_repeats: int = 4
+    """How often the unit must stand there."""
+    no_repeat_ngram_size: int = 0
+    """Tokens that never come twice in the same order; 0 allows all."""
+
+
+@dataclass
 class MaskConfig:
     """Which patches are removed in pretraining."""
 
@@ -121,8 +174,8 @@ class TrainConfig:
     """Learning rate at the end."""
     warmup: float = 0.1
     """Steps of linear warm-up: a share of all steps below 1, a number of steps from 1 on."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How the learning rate falls after the warm-up."""
+    schedule: Literal["linear", "cosine", "constant", "legacy-cosine", "legacy-tanh", "legacy-poly"] = "linear"
+    """How the learning rate falls after the warm-up; legacy: pixparse's, which jumps where the warm-up ends."""
     batch_size: int = 32
     """Examples per optimizer step, over all processes and accumulation steps."""
     micro_batch_size: int | None = None
@@ -135,6 +188,12 @@ class TrainConfig:
     """Optimizer steps."""
     weight_decay: float = 0.0
     """Weight decay of everything but biases and layer norms."""
+    layer_decay: float | None = None
+    """Learning rate of each layer as a share of that of the layer above it, such as 0.9."""
+    freeze: tuple[str, ...] = ()
+    """Parameters that are not trained, by the beginnings of their names, such as encoder. or vision_model."""
+    spikes: float | None = None
+    """Log steps whose loss is so many times the median of the last 100, with their examples, such as 2."""
     adam_betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of AdamW's moments."""
     max_grad_norm: float = 1.0
@@ -184,6 +243,10 @@ class RunConfig:
     """Optimisation, checkpoints and evaluation."""
     render: RenderConfig = field(default_factory=RenderConfig)
     """How text is drawn."""
+    page: PageConfig = field(default_factory=PageConfig)
+    """Models that read pages."""
+    write: WriteConfig = field(default_factory=WriteConfig)
+    """Models that write."""
 
 
 @dataclass
@@ -244,6 +307,8 @@ class SlurmConfig:
 class PretrainConfig(RunConfig):
     """Pretrain a masked model on plain text."""
 
+    objective: str | None = None
+    """What a model that reads pages learns: ocr, screenshot or another task on pages; not given: ocr."""
     data: TextConfig = field(default_factory=TextConfig)
     """Where the text is."""
     mask: MaskConfig = field(default_factory=MaskConfig)

@@ -16,16 +16,21 @@ from pixlm.data import splits
 from pixlm.data.cache import cached
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.packing import Packing
+from pixlm.data.pages.encoders import PageEncoder
 from pixlm.data.readers.problems import Problems, check_labels
 from pixlm.errors import UsageError
 from pixlm.models.heads import head_class
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Prediction, Task, TaskOptions
 from pixlm.tasks.evaluation import Evaluation, evaluate
+from pixlm.tasks.objective import Objective
+from pixlm.tasks.objectives import SequenceToSequence
 from pixlm.training.card import write_card
-from pixlm.training.config import DataConfig, FinetuneConfig
+from pixlm.training.config import DataConfig, FinetuneConfig, WriteConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
+from pixlm.training.layers import freeze
 from pixlm.training.output import METRICS, RUN
+from pixlm.training.pages import equip, fit_config, ready, set_augment, settle_config
 from pixlm.training.plan import Split, make_plan
 
 Results = dict[str, dict[str, float]]
@@ -81,22 +86,39 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
     Raises UsageError for bad input, RunError for an interrupted or failed run.
     """
     material = read(task_name, config)
+    return learn(material, f"finetune {material.task.name}")
+
+
+def learn(material: Material, command: str, *, by_loss: bool = False) -> Results:
+    """Train on a task and score; see :func:`finetune`.
+
+    by_loss: the loss on dev chooses the best checkpoint, as in pretraining, and the task's metrics are worked out once,
+    at the end.
+    """
     task, config, examples = material.task, material.config, material.examples
     model_config = hub.load_config(config.model, **task.config_for(material.labels))
+    settle_config(config, model_config)
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
     encoder = _encoder(material)
-    encoder.check_model(model_config, config.model)
+    fit_config(config, model_config, encoder)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     dev = Split(*task.rows(material.validation, encoder)) if material.validation else None
     plan = make_plan(config.train, len(parts["train"].examples))
-    output = begin(config, f"finetune {task.name}", material.data)
+    objective = _objective(material, encoder, plan.steps, model_config)
+    output = begin(config, command, material.data)
     sizes = {name: len(given) for name, given in examples.items()}
     report_data(material.data, sizes, encoder, material.problems.summary())
     model = hub.load_model(config.model, model_class, config=model_config)
-    objective = task.objective(encoder, material.labels)
+    notes = ready(model, encoder, config.page)
+    freeze(model, config.train.freeze)
+    if is_main_process():
+        for note in notes:
+            print(note)
 
     def dev_scores(evaluation: Evaluation) -> dict[str, float]:
+        if by_loss:
+            return evaluation.scores
         # Of a dev split whose words are all lost there is nothing to score; that is no success.
         return {task.metric: 0.0, **_scores(task, material.validation, dev.examples if dev else (), evaluation)[1]}
 
@@ -105,14 +127,14 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
         plan,
         output,
         model,
-        title=f"finetune {task.name}",
-        objective=objective,
+        title=command,
+        objective=objective if not by_loss else _objective(material, encoder, plan.steps, model_config, write=False),
         encoder=encoder,
         train_split=parts["train"],
         dev_split=dev,
         metrics=dev_scores,
-        metric=task.metric,
-        higher_is_better=True,
+        metric="loss" if by_loss else task.metric,
+        higher_is_better=not by_loss,
     )
     results: Results = {}
     predictions: dict[str, list[Prediction[Any]]] = {}
@@ -131,7 +153,7 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
             last = name == list(predictions)[-1]
             task.write(found, output.folder, "predictions" if last else f"predictions-{name}")
         used = {split: material.data.get(split) for split in splits.SPLITS}
-        write_card(output.folder, config, f"finetune {task.name}", encoder, results, used)
+        write_card(output.folder, config, command, encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
 
@@ -139,14 +161,35 @@ def finetune(task_name: str, config: FinetuneConfig) -> Results:
 def _encoder(material: Material) -> InputEncoder:
     """What reads text for the run's model; with a cache of the run's examples where that is asked for."""
     task, config = material.task, material.config
-    texts = (task.text(example) for example in material.examples["train"])
-    encoder = hub.load_encoder(config.model, texts=texts, **config.render.overrides())
+    train = material.examples["train"]
+    encoder = hub.load_encoder(
+        config.model,
+        texts=task.texts(train),
+        pages=config.page.overrides(),
+        tokenizer=config.page.tokenizer,
+        **config.render.overrides(),
+    )
+    if isinstance(encoder, PageEncoder):
+        encoder.add_tokens(task.tokens(train))
+        set_augment(encoder, config.page)
     encoder.packing = Packing(config.train.packing)
     task.objective(encoder, material.labels)  # says what does not fit before anything is encoded
     if config.data.cache or (config.data.cache is None and task.cached):
         requests = [task.requests(given) for given in material.examples.values()]
         return cached(encoder, requests, workers=config.train.workers)
     return encoder
+
+
+def _objective(
+    material: Material, encoder: InputEncoder, steps: int, model_config: Any, *, write: bool = True
+) -> Objective:
+    """What the run learns, with what it says about it; without ``write`` evaluation is about the loss alone."""
+    config = material.config
+    objective = material.task.objective(encoder, material.labels)
+    equip(objective, seed=config.seed, write=config.write, page=config.page, steps=steps, model_config=model_config)
+    if not write and isinstance(objective, SequenceToSequence):
+        objective.writing = None
+    return objective
 
 
 def sources(task: Task[Any], data: DataConfig) -> splits.Sources:
@@ -163,6 +206,7 @@ def evaluate_model(
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
+    write: WriteConfig | None = None,
 ) -> Results:
     """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there.
 
@@ -172,7 +216,7 @@ def evaluate_model(
         _refuse_run_folder(output)
     found, examples = model_and_examples(task_name, model_name, data, split, options)
     task = found.task
-    predictions, scores = found.run(examples, batch_size)
+    predictions, scores = found.run(examples, batch_size, write=write)
     results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -189,6 +233,7 @@ def predict(
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
+    write: WriteConfig | None = None,
 ) -> tuple[list[dict[str, Any]], list[Path]]:
     """Label a file without (or regardless of) labels, or texts or pairs of texts.
 
@@ -204,7 +249,7 @@ def predict(
         examples = task.read([given], labelled=False)
     else:
         examples = [task.example(text, str(number)) for number, text in enumerate(given, start=1)]
-    predictions, _ = found.run(examples, batch_size)
+    predictions, _ = found.run(examples, batch_size, write=write)
     written: list[Path] = []
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -222,11 +267,16 @@ class FinetunedModel:
     labels: Sequence[str]
 
     def run(
-        self, examples: Sequence[Any], batch_size: int = 32, *, encoder: InputEncoder | None = None
+        self,
+        examples: Sequence[Any],
+        batch_size: int = 32,
+        *,
+        encoder: InputEncoder | None = None,
+        write: WriteConfig | None = None,
     ) -> tuple[list[Prediction[Any]], dict[str, float]]:
-        """(predictions, scores); ``encoder`` in place of the model's own."""
+        """(predictions, scores); ``encoder`` in place of the model's own; write: how models that write answer."""
         encoder = encoder or self.encoder
-        objective = self.task.objective(encoder, self.labels)
+        objective = equip(self.task.objective(encoder, self.labels), write=write)
         rows, lengths = self.task.rows(examples, encoder)
         evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
         return _scores(self.task, examples, rows, evaluation)

@@ -102,10 +102,13 @@ def _close_group() -> None:
 
 def set_dropout(model_config: Any, dropout: float | None) -> None:
     """Set hidden and attention dropout, as published recipes do, unless None."""
-    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
-    for name in names:  # the last two are those of DistilBERT and others
-        if dropout is not None and hasattr(model_config, name):
-            setattr(model_config, name, dropout)
+    # "dropout" and "attention_dropout" are those of DistilBERT, BART and others, "dropout_rate" that of T5.
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "dropout_rate")
+    parts = [getattr(model_config, part, None) for part in ("encoder", "decoder", "vision_config", "text_config")]
+    for config in (model_config, *parts):
+        for name in names:
+            if dropout is not None and hasattr(config, name):
+                setattr(config, name, dropout)
 
 
 def train(

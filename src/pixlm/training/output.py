@@ -47,6 +47,7 @@ _FREE = {
     "train.compile",
     "train.sharding",
     "train.non_finite",
+    "train.spikes",
     "train.save_steps",
     "data.cache",
     "data.workers",
@@ -59,7 +60,7 @@ _ASIDE = ("pictures", "slurm")
 # Settings that name files or folders.
 _PATHS = (
     *("data.path", "data.sources", "data.train", "data.dev", "data.test"),
-    *("render.font", "render.fallback_fonts"),
+    *("render.font", "render.fallback_fonts", "page.tokenizer"),
 )
 
 

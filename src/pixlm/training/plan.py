@@ -94,6 +94,8 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         ("max_grad_norm", 0, math.inf),
         ("workers", 0, math.inf),
         ("dropout", 0, 1),
+        ("layer_decay", 0, 1),
+        ("spikes", 1, math.inf),
     ):
         value = getattr(settings, name)
         if value is not None and not low <= value < high:

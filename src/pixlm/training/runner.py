@@ -35,6 +35,7 @@ from pixlm.training.flops import peak_flops, step_flops
 from pixlm.training.plan import Mixed, Origins, Plan, Split, dtype_of
 from pixlm.training.schedule import learning_rate, make_optimizer
 from pixlm.training.signals import StopOnSignal, leave_signals
+from pixlm.training.spikes import Spikes
 from pixlm.training.watch import Meter, Observer, Pictures
 
 _MOST_SKIPPED = 100
@@ -87,6 +88,7 @@ class Runner:
         self.model = copy.deepcopy(model) if self.sharded else model
         self.wrapped = self._wrap()
         self.optimizer = make_optimizer(self.model, settings, fused=self.device.type == "cuda" or not self.sharded)
+        self.spikes = Spikes(settings.spikes)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         if checkpoint is not None:
             parallel.load_model_state(self.model, checkpoints.read_model(checkpoint))
@@ -173,6 +175,7 @@ class Runner:
             self._update(loss, norm, rate)
             self.meter.add(round(units), round(flops))
         progress.step += 1
+        self._report_spike(loss, given)
         for name, more in zip(self.origins.names if self.origins else (), seen, strict=True):
             progress.seen[name] = progress.seen.get(name, 0) + round(more)
         for observer in self.observers:
@@ -192,6 +195,19 @@ class Runner:
         if better or ends or self.interrupted or progress.step % plan.save_steps == 0:
             self._save()
         return not (ends or self.interrupted)
+
+    def _report_spike(self, loss: float, given: Sequence[Batch]) -> None:
+        """Log a loss that is far above the usual, with the examples of the step; all processes see the same loss."""
+        usual = self.spikes.usual(loss)
+        if usual is None:
+            return
+        indices = [drawn.draw.index for batch in given for drawn in batch["drawn"]]
+        if self.plan.world > 1:
+            shares: list[Any] = [None] * self.plan.world
+            torch.distributed.all_gather_object(shares, indices)
+            indices = [index for share in shares for index in share]
+        names = [getattr(self.train.examples[index], "id", index) for index in indices]
+        self._log({"spike": loss, "usual": usual, "examples": names})
 
     def _forward_backward(self, cpu_batch: Batch, number: int, count: float) -> torch.Tensor:
         """Add a micro-batch's gradients; returns its part of the mean loss."""
@@ -231,7 +247,7 @@ class Runner:
         # In fp16 gradients overflow now and then; the scaler leaves such a step out and scales less.
         if math.isfinite(loss) and (math.isfinite(norm) or self.scaler.is_enabled()):
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["scale"]
             self.scaler.step(self.optimizer)
             self.scaler.update()
             progress.loss, progress.losses = progress.loss + loss, progress.losses + 1

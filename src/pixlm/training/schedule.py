@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pixlm.training.config import TrainConfig
+from pixlm.training.layers import layer_depths
 
 
 def learning_rate(settings: TrainConfig, step: int, *, steps: int, warmup_steps: int) -> float:
@@ -15,6 +16,9 @@ def learning_rate(settings: TrainConfig, step: int, *, steps: int, warmup_steps:
 
     Linear warm-up from 0, then ``settings.schedule``: a line to 0, half a cosine to ``min_learning_rate``, or constant.
     """
+    if settings.schedule.startswith("legacy-"):
+        kind = settings.schedule.removeprefix("legacy-")
+        return legacy_rate(kind, step, highest=settings.learning_rate, steps=steps, warmup_steps=warmup_steps)
     highest, lowest = settings.learning_rate, settings.min_learning_rate
     if step < warmup_steps:
         return highest * step / warmup_steps
@@ -26,6 +30,32 @@ def learning_rate(settings: TrainConfig, step: int, *, steps: int, warmup_steps:
     return lowest + (highest - lowest) * 0.5 * (1 + math.cos(math.pi * done))
 
 
+def legacy_rate(
+    kind: str, step: int, *, highest: float, steps: int, warmup_steps: int, lowest_warm: float = 0.0
+) -> float:
+    """pixparse's schedules (timm's, stepped by updates): a line to the rate at the end of the warm-up, then the curve
+    over all steps, as if there had been no warm-up, so that the highest rate is not reached.
+
+    kind: "cosine", "tanh" or "poly"; lowest_warm: the rate of the first update where there is a warm-up.
+    """
+
+    def curve(at: int) -> float:
+        if at >= steps:
+            return 0.0
+        done = at / steps
+        if kind == "cosine":
+            return highest * 0.5 * (1 + math.cos(math.pi * done))
+        if kind == "tanh":
+            return highest * 0.5 * (1 - math.tanh(-7.0 * (1 - done) + 3.0 * done))
+        return float(highest * (1 - done) ** 0.1)
+
+    if step < warmup_steps:
+        # Cosine and poly aim at the highest rate, tanh at its own curve.
+        goal = curve(warmup_steps) if kind == "tanh" else highest
+        return lowest_warm + step * (goal - lowest_warm) / warmup_steps
+    return curve(step)
+
+
 def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool) -> torch.optim.AdamW:
     """AdamW with weight decay on everything but biases and norms, as BERT's and PIXEL's recipes have it."""
     plain = {
@@ -35,10 +65,18 @@ def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool
         if name == "bias" or "norm" in type(module).__name__.lower()
     }
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    groups: list[dict[str, Any]] = [
-        {"params": [value for name, value in trained.items() if name not in plain]},
-        {"params": [value for name, value in trained.items() if name in plain], "weight_decay": 0.0},
-    ]
+    # A layer's rate is the schedule's times "scale".
+    scales = dict.fromkeys(trained, 1.0)
+    if settings.layer_decay is not None:
+        depths, top = layer_depths(model)
+        scales = {name: settings.layer_decay ** (top - depths[name]) for name in trained}
+    groups: list[dict[str, Any]] = []
+    for scale in sorted(set(scales.values()), reverse=True):
+        alike = {name: value for name, value in trained.items() if scales[name] == scale}
+        groups += [
+            {"params": [value for name, value in alike.items() if name not in plain], "scale": scale},
+            {"params": [value for name, value in alike.items() if name in plain], "weight_decay": 0.0, "scale": scale},
+        ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=settings.learning_rate,

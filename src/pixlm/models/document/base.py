@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pixlm.errors import UsageError
@@ -82,22 +82,3 @@ def set_special_tokens(config: Any, *, pad: int, eos: int, rows: int) -> None:
     if start is None or start >= rows:
         start = pad
     config.decoder_start_token_id = text_config(config).decoder_start_token_id = start
-
-
-def frozen(model: nn.Module, prefixes: tuple[str, ...]) -> list[str]:
-    """Take parameters whose names begin so out of training; their names.
-
-    Raises:
-        UsageError: a prefix that no parameter has.
-    """
-    names: list[str] = []
-    for prefix in prefixes:
-        found = [name for name, _ in model.named_parameters() if name.startswith(prefix)]
-        if not found:
-            parts = sorted({name.split(".")[0] for name, _ in model.named_parameters()})
-            raise UsageError(f"--train.freeze {prefix}: no parameter begins so; parts: {', '.join(parts)}")
-        names += found
-    for name, parameter in model.named_parameters():
-        if name in names:
-            parameter.requires_grad_(False)
-    return names

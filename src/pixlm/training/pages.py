@@ -1,0 +1,130 @@
+"""What runs with models that read pages do besides: new models from parts, vocabularies, resolutions, answers."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
+
+from transformers import PretrainedConfig, PreTrainedModel
+
+from pixlm import hub
+from pixlm.data.encoders import InputEncoder
+from pixlm.data.pages.encoders import PageEncoder
+from pixlm.errors import UsageError
+from pixlm.models import PRESETS
+from pixlm.models.document import DocumentModel, Writing, is_document_type, take_part, text_config, with_parts
+from pixlm.tasks.objective import Objective
+from pixlm.tasks.objectives import Resolutions, SequenceToSequence
+from pixlm.training.config import PageConfig, RunConfig, WriteConfig
+
+
+def writing(write: WriteConfig) -> Writing:
+    """The settings as the models know them; raises UsageError for numbers out of range, naming the flag."""
+    try:
+        return Writing(**dataclasses.asdict(write))
+    except UsageError as error:
+        name, _, rest = str(error).partition(" ")
+        raise UsageError(f"--write.{name.replace('_', '-')} {rest}") from None
+
+
+def settle_config(config: RunConfig, model_config: PretrainedConfig) -> None:
+    """Give the configuration of a new model that reads pages the shapes of the pretrained parts it is made of.
+
+    Raises:
+        UsageError: parts for a model that reads no pages, or for one that is trained already.
+    """
+    page = config.page
+    given = [name for name in ("tokenizer", "vision", "text") if getattr(page, name) is not None]
+    if not is_document_type(model_config.model_type):
+        used = [*given, *page.overrides(), *(["resolutions"] if page.resolutions else [])]
+        if used:
+            flag = used[0].replace("_", "-")
+            raise UsageError(f"--page.{flag} is for models that read pages, and {config.model} reads none")
+        return
+    if config.train.sharding != "none":
+        raise UsageError(
+            f"--train.sharding {config.train.sharding} does not go with models that write: processes would be waiting "
+            "for each other's answers; leave it out"
+        )
+    if given and config.model not in PRESETS:
+        raise UsageError(f"--page.{given[0]} is for new models (presets), and {config.model} is trained already")
+    if any(not 0 < scale <= 2 for scale in page.resolutions):
+        raise UsageError(f"--page.resolutions {page.resolutions}: scales must be above 0 and at most 2")
+    with_parts(model_config, *(None if name is None else _folder(name) for name in (page.vision, page.text)))
+
+
+def _folder(name: str) -> Path:
+    found = hub.resolve(name)
+    if not isinstance(found, Path):
+        raise UsageError(f"{name} is no checkpoint; give the folder or hub id of a pretrained model")
+    return found
+
+
+def fit_config(config: RunConfig, model_config: PretrainedConfig, encoder: InputEncoder) -> None:
+    """Check that a model and its page encoder fit each other; a new model is made to fit.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if not isinstance(encoder, PageEncoder):
+        encoder.check_model(model_config, config.model)
+        return
+    text = text_config(model_config)
+    if config.model in PRESETS and config.page.text is None:
+        # Rows for the tokens that there are, and positions for the longest target.
+        text.vocab_size = len(encoder.tokenizer)
+        if getattr(text, "max_position_embeddings", None) is not None:
+            text.max_position_embeddings = max(text.max_position_embeddings, encoder.settings.max_target_length)
+    # A checkpoint's vocabulary grows by the tokens of the task.
+    grown = copy.deepcopy(model_config)
+    text_config(grown).vocab_size = max(text_config(grown).vocab_size, len(encoder.tokenizer))
+    encoder.check_model(grown, config.model)
+
+
+def ready(model: PreTrainedModel, encoder: InputEncoder, page: PageConfig) -> list[str]:
+    """Give a loaded model its pretrained parts and rows for all tokens; lines to tell the user."""
+    notes = []
+    if isinstance(model, DocumentModel):
+        for which, name in (("vision", page.vision), ("text", page.text)):
+            if name is not None:
+                fresh = take_part(model, which, _folder(name))
+                notes.append(
+                    f"{which} part from {name}"
+                    + (f"; {len(fresh)} parameters start fresh: {fresh[0]}" if fresh else "")
+                )
+    hub.fit_encoder(model, encoder)
+    return notes
+
+
+def patch_multiple(model_config: Any) -> int:
+    """What the sides of a canvas are multiples of."""
+    vision = getattr(model_config, "vision_config", None) or getattr(model_config, "encoder", None)
+    patch = getattr(vision, "patch_size", 1)
+    return int(patch if isinstance(patch, int) else patch[0])
+
+
+def equip(
+    objective: Objective,
+    *,
+    seed: int = 0,
+    write: WriteConfig | None = None,
+    page: PageConfig | None = None,
+    steps: int = 0,
+    model_config: Any = None,
+) -> Objective:
+    """An objective of a task on pages with what a run says about it; others as they are."""
+    if isinstance(objective, SequenceToSequence):
+        objective.seed = seed
+        objective.writing = writing(write or WriteConfig())
+        if page is not None and page.resolutions:
+            objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
+    return objective
+
+
+def set_augment(encoder: InputEncoder, page: PageConfig) -> None:
+    """Choose how pages are distorted in training."""
+    if isinstance(encoder, PageEncoder):
+        kind = type(encoder.augment)
+        encoder.augment = cast(Any, kind)(page.augment)
