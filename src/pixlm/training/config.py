@@ -111,8 +111,6 @@ class PageConfig:
     """Tokens of the prompt at most (PaLI)."""
     dpi: int | None = None
     """At which pages of PDFs are drawn."""
-    augment: Literal["none", "better", "nougat"] = "none"
-    """Distortions of pages in training."""
     resolutions: tuple[float, ...] = ()
     """Scales of the canvas in equal parts of the run, such as 0.5 1; Pix2Struct: of the number of patches."""
     tokenizer: str | None = None
@@ -126,24 +124,6 @@ class PageConfig:
         """The given settings as fields of the page encoder's."""
         names = ("size", "max_patches", "fit", "align_long_axis", "max_target_length", "max_prompt_length", "dpi")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
-
-
-@dataclass
-class WriteConfig:
-    """How models that write are made to answer, in evaluation and prediction."""
-
-    max_new_tokens: int | None = None
-    """Tokens of an answer at most; not given: what the decoder has room for."""
-    min_new_tokens: int = 0
-    """Tokens of an answer at least."""
-    num_beams: int = 1
-    """Beams of the search; 1 is greedy."""
-    loop_tokens: int = 32
-    """Stop an answer that ends with so many tokens of one unit over and over; 0 lets it run."""
-    loop_repeats: int = 4
-    """How often the unit must stand there."""
-    no_repeat_ngram_size: int = 0
-    """Tokens that never come twice in the same order; 0 allows all."""
 
 
 @dataclass
@@ -245,8 +225,6 @@ class RunConfig:
     """How text is drawn."""
     page: PageConfig = field(default_factory=PageConfig)
     """Models that read pages."""
-    write: WriteConfig = field(default_factory=WriteConfig)
-    """Models that write."""
 
 
 @dataclass

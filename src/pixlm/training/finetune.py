@@ -26,11 +26,11 @@ from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives import SequenceToSequence
 from pixlm.training.card import write_card
-from pixlm.training.config import DataConfig, FinetuneConfig, WriteConfig
+from pixlm.training.config import DataConfig, FinetuneConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.layers import freeze
 from pixlm.training.output import METRICS, RUN
-from pixlm.training.pages import equip, fit_config, ready, set_augment, settle_config
+from pixlm.training.pages import equip, fit_config, ready, settle_config
 from pixlm.training.plan import Split, make_plan
 
 Results = dict[str, dict[str, float]]
@@ -171,7 +171,6 @@ def _encoder(material: Material) -> InputEncoder:
     )
     if isinstance(encoder, PageEncoder):
         encoder.add_tokens(task.tokens(train))
-        set_augment(encoder, config.page)
     encoder.packing = Packing(config.train.packing)
     task.objective(encoder, material.labels)  # says what does not fit before anything is encoded
     if config.data.cache or (config.data.cache is None and task.cached):
@@ -186,7 +185,7 @@ def _objective(
     """What the run learns, with what it says about it; without ``write`` evaluation is about the loss alone."""
     config = material.config
     objective = material.task.objective(encoder, material.labels)
-    equip(objective, seed=config.seed, write=config.write, page=config.page, steps=steps, model_config=model_config)
+    equip(objective, seed=config.seed, page=config.page, steps=steps, model_config=model_config)
     if not write and isinstance(objective, SequenceToSequence):
         objective.writing = None
     return objective
@@ -206,7 +205,6 @@ def evaluate_model(
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
-    write: WriteConfig | None = None,
 ) -> Results:
     """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there.
 
@@ -216,7 +214,7 @@ def evaluate_model(
         _refuse_run_folder(output)
     found, examples = model_and_examples(task_name, model_name, data, split, options)
     task = found.task
-    predictions, scores = found.run(examples, batch_size, write=write)
+    predictions, scores = found.run(examples, batch_size)
     results = {split: scores, **_group_scores(task, split, predictions)}
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -233,7 +231,6 @@ def predict(
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
-    write: WriteConfig | None = None,
 ) -> tuple[list[dict[str, Any]], list[Path]]:
     """Label a file without (or regardless of) labels, or texts or pairs of texts.
 
@@ -249,7 +246,7 @@ def predict(
         examples = task.read([given], labelled=False)
     else:
         examples = [task.example(text, str(number)) for number, text in enumerate(given, start=1)]
-    predictions, _ = found.run(examples, batch_size, write=write)
+    predictions, _ = found.run(examples, batch_size)
     written: list[Path] = []
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -272,11 +269,10 @@ class FinetunedModel:
         batch_size: int = 32,
         *,
         encoder: InputEncoder | None = None,
-        write: WriteConfig | None = None,
     ) -> tuple[list[Prediction[Any]], dict[str, float]]:
-        """(predictions, scores); ``encoder`` in place of the model's own; write: how models that write answer."""
+        """(predictions, scores); ``encoder`` in place of the model's own."""
         encoder = encoder or self.encoder
-        objective = equip(self.task.objective(encoder, self.labels), write=write)
+        objective = self.task.objective(encoder, self.labels)
         rows, lengths = self.task.rows(examples, encoder)
         evaluation = evaluate(self.model, objective, rows, lengths, batch_size=batch_size)
         return _scores(self.task, examples, rows, evaluation)

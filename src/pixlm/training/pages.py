@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from transformers import PretrainedConfig, PreTrainedModel
 
@@ -14,19 +13,10 @@ from pixlm.data.encoders import InputEncoder
 from pixlm.data.pages.encoders import PageEncoder
 from pixlm.errors import UsageError
 from pixlm.models import PRESETS
-from pixlm.models.document import DocumentModel, Writing, is_document_type, take_part, text_config, with_parts
+from pixlm.models.document import DocumentModel, is_document_type, take_part, text_config, with_parts
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives import Resolutions, SequenceToSequence
-from pixlm.training.config import PageConfig, RunConfig, WriteConfig
-
-
-def writing(write: WriteConfig) -> Writing:
-    """The settings as the models know them; raises UsageError for numbers out of range, naming the flag."""
-    try:
-        return Writing(**dataclasses.asdict(write))
-    except UsageError as error:
-        name, _, rest = str(error).partition(" ")
-        raise UsageError(f"--write.{name.replace('_', '-')} {rest}") from None
+from pixlm.training.config import PageConfig, RunConfig
 
 
 def settle_config(config: RunConfig, model_config: PretrainedConfig) -> None:
@@ -106,25 +96,11 @@ def patch_multiple(model_config: Any) -> int:
 
 
 def equip(
-    objective: Objective,
-    *,
-    seed: int = 0,
-    write: WriteConfig | None = None,
-    page: PageConfig | None = None,
-    steps: int = 0,
-    model_config: Any = None,
+    objective: Objective, *, seed: int, page: PageConfig | None = None, steps: int = 0, model_config: Any = None
 ) -> Objective:
-    """An objective of a task on pages with what a run says about it; others as they are."""
+    """An objective on pages with what a run says about it; others as they are."""
     if isinstance(objective, SequenceToSequence):
         objective.seed = seed
-        objective.writing = writing(write or WriteConfig())
         if page is not None and page.resolutions:
             objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
     return objective
-
-
-def set_augment(encoder: InputEncoder, page: PageConfig) -> None:
-    """Choose how pages are distorted in training."""
-    if isinstance(encoder, PageEncoder):
-        kind = type(encoder.augment)
-        encoder.augment = cast(Any, kind)(page.augment)
