@@ -10,13 +10,15 @@ from typing import Any
 
 from pixlm.errors import UsageError
 from pixlm.tasks.base import Task
+from pixlm.tasks.documents import DOCUMENTS
 from pixlm.tasks.entities import NER, TAG
 from pixlm.tasks.parsing import PARSING
 from pixlm.tasks.question_answering import QA
 from pixlm.tasks.texts import CLASSIFY, GLUE, NLI, TOPIC, XNLI
 from pixlm.tasks.word_labelling import POS
 
-TASKS: dict[str, Task] = {task.name: task for task in (POS, PARSING, NER, TAG, QA, GLUE, NLI, XNLI, TOPIC, CLASSIFY)}
+TEXTS: tuple[Task, ...] = (POS, PARSING, NER, TAG, QA, GLUE, NLI, XNLI, TOPIC, CLASSIFY)
+TASKS: dict[str, Task] = {task.name: task for task in (*TEXTS, *DOCUMENTS)}
 
 
 def register(task: Task) -> None:

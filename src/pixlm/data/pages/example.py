@@ -78,7 +78,8 @@ class PageExample(Example):
 
     image: the file; page: which of its pages, from 0; prompt: the question, "" where the task asks the same of every
     page; targets: text, or a JSON value, whose form is the task's: all of them right, of which training draws one; None
-    where they are not known; boxes: the lines on the page, where the data say.
+    where they are not known; boxes: the lines on the page, where the data say; label: its class, where that is the
+    target.
     """
 
     image: ImageSource
@@ -86,11 +87,7 @@ class PageExample(Example):
     prompt: str = ""
     targets: tuple[Any, ...] | None = None
     boxes: tuple[PageBox, ...] = ()
-
-    @property
-    def label(self) -> str | None:
-        """The class of a page, for checks of label inventories; None where the target is not a bare word."""
-        return None
+    label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,236 @@
+"""What tasks on pages share: reading records, prompts in the three architectures' ways, answers back from tokens."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib.util
+import io
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import tyro
+from PIL import Image
+
+from pixlm.data.encoders import InputEncoder
+from pixlm.data.pages.augment import Augment
+from pixlm.data.pages.encoders import DonutPages, PageEncoder
+from pixlm.data.pages.example import BytesImage, DocumentExample, FileImage, ImageSource, PageExample, PageSample
+from pixlm.data.pages.facts import PageRecord
+from pixlm.data.pages.folders import read_pages
+from pixlm.data.pages.images import open_page
+from pixlm.data.pages.naming import PAGES
+from pixlm.data.readers.problems import Problems, finish
+from pixlm.data.splits import Naming
+from pixlm.errors import UsageError
+from pixlm.models.document import Writing
+from pixlm.models.heads import Head
+from pixlm.tasks.base import Prediction, Task, TaskOptions
+from pixlm.tasks.documents.tags import SEPARATOR
+from pixlm.tasks.objective import Objective
+from pixlm.tasks.objectives.sequence_to_sequence import SequenceToSequence
+
+PagePrediction = Prediction[PageExample]
+"""``value``: text, or a JSON value, as the task has it."""
+
+
+@dataclass
+class DocumentOptions(TaskOptions):
+    """What a run may choose about a task on pages; stored with the model."""
+
+    scoring: Annotated[Literal["all", "upstream"], tyro.conf.arg(prefix_name=False)] = "all"
+    """Whose definitions to score by: all has the corrected ones, upstream those of pixparse."""
+    start: str = ""
+    """Token that tells Donut's decoder what to do, such as <s_cord-v2>; not given: the task's own."""
+    prompt: str = ""
+    """What models are told that read a prompt (a header for Pix2Struct, tokens for PaLI); not given: the task's own."""
+    augment: Literal["none", "better", "nougat"] = "none"
+    """Distort pages in training: pixparse's mild list or Nougat's."""
+    max_new_tokens: int | None = None
+    """Tokens of the longest answer; not given: what the decoder has room for."""
+    num_beams: int = 1
+    """Answers followed at a time in the search; 1 is greedy."""
+
+
+@dataclass(frozen=True)
+class DocumentTask(Task[PageExample]):
+    """A task whose model sees a page and writes text.
+
+    start: the token that Donut's decoder is given first; prompt: what other architectures are told; tags: tokens that
+    the targets of the train split need, known after :meth:`fitted`, which the tokenizer must have.
+    """
+
+    name: str
+    metric: str
+    recipe: Mapping[str, Any]
+    start: str
+    options: DocumentOptions
+    prompt: str = ""
+    tags: tuple[str, ...] = ()
+    naming: Naming = PAGES
+    head: Head = Head.SEQUENCE_TO_SEQUENCE
+
+    questions: ClassVar[bool] = False
+    """Whether files that ask questions are preferred to others in the same folder."""
+    wanted: ClassVar[str]
+    """What an example must have to be learnt from, for messages."""
+
+    # Reading
+
+    @abstractmethod
+    def examples(self, record: PageRecord) -> list[PageExample]:
+        """What a record has for this task; with ``targets`` None where it does not say what is right."""
+
+    def reader(  # type: ignore[override]
+        self, path: Path, /, *, labelled: bool, problems: Problems
+    ) -> list[PageExample]:
+        """The examples of a file or folder; see :func:`~pixlm.data.pages.folders.read_pages`."""
+        records = read_pages(path, labelled=labelled, problems=problems, questions=self.questions)
+        found = []
+        for record in records:
+            examples = self.examples(record)
+            if labelled and not any(example.targets for example in examples):
+                problems.skip(record.where, f"{self.wanted} are missing")
+                continue
+            found += [example for example in examples if example.targets or not labelled]
+        return finish(found, path, problems, holds=f"pages with {self.wanted}" if labelled else "pages")
+
+    def example(self, given: Any, id: str) -> PageExample:
+        prompt = ""
+        if isinstance(given, Mapping):
+            given = (given.get("image"), given.get("question", ""))
+        if isinstance(given, tuple | list) and len(given) == 2:
+            given, prompt = given
+        source = image_source(given)
+        if source is None or not isinstance(prompt, str):
+            raise UsageError(f"{self.name} takes the path of an image or PDF, its bytes or a PIL image, not {given!r}")
+        return PageExample(id=id, image=source, prompt=prompt)
+
+    # What is learnt
+
+    def text(self, example: PageExample) -> str:
+        """Everything that is written about an example, which a new tokenizer is trained on."""
+        return "\n".join([example.prompt, *(self.written(target) for target in example.targets or ())])
+
+    def labels(self, examples: Sequence[PageExample]) -> list[str]:
+        return []
+
+    @property
+    def special_tokens(self) -> list[str]:
+        """Tokens that the tokenizer must have for this task."""
+        return sorted({self.start_token, SEPARATOR, *self.tags})
+
+    @property
+    def start_token(self) -> str:
+        return self.options.start or self.start
+
+    def asked(self, example: PageExample) -> tuple[str, str]:
+        """(the decoder's start, the same as plain text)."""
+        return self.start_token, self.options.prompt or self.prompt
+
+    @abstractmethod
+    def written(self, target: Any, *, prompted: bool = True) -> str:
+        """A target as what is to be written; ``prompted``: after tokens that say what the task is (Donut)."""
+
+    @abstractmethod
+    def read_back(self, text: str) -> Any:
+        """What a model has written as a value of the kind that targets are. Never an error."""
+
+    def sample(
+        self,
+        example: PageExample | DocumentExample,
+        rng: np.random.Generator | None,
+        *,
+        dpi: int = 150,
+        prompted: bool = True,
+    ) -> PageSample:
+        """One visit; see :class:`~pixlm.data.pages.example.Sampler`."""
+        if isinstance(example, DocumentExample):
+            example = example.pages[0 if rng is None else int(rng.integers(len(example.pages)))]
+        image = open_page(example.image, example.page, dpi=dpi)
+        return self.shown(example, image, rng, prompted=prompted)
+
+    def shown(
+        self, example: PageExample, image: Image.Image, rng: np.random.Generator | None, *, prompted: bool
+    ) -> PageSample:
+        """The sample of an open page."""
+        start, prompt = self.asked(example)
+        target = None
+        if example.targets:
+            chosen = example.targets[0 if rng is None else int(rng.integers(len(example.targets)))]
+            target = self.written(chosen, prompted=prompted)
+        return PageSample(image, start, prompt, target)
+
+    def objective(self, encoder: InputEncoder, labels: Sequence[str]) -> Objective:
+        require_scorers()
+        pages = self.page_encoder(encoder)
+        writing = Writing(max_new_tokens=self.options.max_new_tokens, num_beams=self.options.num_beams)
+        return SequenceToSequence(pages, self.sampler(pages), writing=writing)
+
+    def page_encoder(self, encoder: InputEncoder) -> PageEncoder:
+        """``encoder`` with this task's distortions; UsageError for one that reads text."""
+        if not isinstance(encoder, PageEncoder):
+            raise UsageError(f"{self.name} needs a model that reads pages, such as donut-tiny, not one that reads text")
+        own = copy.copy(encoder)
+        own.augment = Augment(self.options.augment)
+        return own
+
+    def sampler(self, encoder: PageEncoder) -> functools.partial[PageSample]:
+        """:meth:`sample` as this encoder needs it."""
+        return functools.partial(self.sample, dpi=encoder.settings.dpi, prompted=isinstance(encoder, DonutPages))
+
+    def rows(
+        self, examples: Sequence[PageExample], encoder: InputEncoder, *, training: bool = False
+    ) -> tuple[Sequence[Any], np.ndarray]:
+        return examples, np.ones(len(examples), np.float32)
+
+    # What comes out
+
+    def finish(
+        self, examples: Sequence[PageExample], rows: Sequence[Any], reduced: Sequence[Any]
+    ) -> list[PagePrediction]:
+        return [Prediction(examples[row.index], self.read_back(row.value)) for row in reduced]
+
+    def metrics(self, predictions: Sequence[PagePrediction]) -> dict[str, float]:
+        known = [(p.example, p.value) for p in predictions if p.example.targets]
+        if not known:
+            return {}
+        return self.scores([example for example, _ in known], [value for _, value in known])
+
+    @abstractmethod
+    def scores(self, examples: Sequence[PageExample], given: Sequence[Any]) -> dict[str, float]:
+        """Scores of values for examples that have targets."""
+
+    def record(self, prediction: PagePrediction) -> dict[str, Any]:
+        example = prediction.example
+        place = {"file": example.image.name, **({"page": example.page + 1} if example.page else {})}
+        asked = {"question": example.prompt} if example.prompt else {}
+        return {**place, **asked, "prediction": prediction.value}
+
+
+def image_source(given: Any) -> ImageSource | None:
+    """The image that a Python caller means; None if that is none."""
+    if isinstance(given, str | Path):
+        return FileImage(Path(given).expanduser())
+    if isinstance(given, bytes):
+        return BytesImage(given)
+    if isinstance(given, Image.Image):
+        return BytesImage(_png(given))
+    return None
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def require_scorers() -> None:
+    """UsageError where what scores need is not installed: before training, not after it."""
+    for name in ("apted", "rapidfuzz"):
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(f'tasks on documents need {name}: pip install "pixlm[documents]"')

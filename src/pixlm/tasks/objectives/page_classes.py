@@ -1,0 +1,44 @@
+"""The class of a page by a linear layer on the image encoder: cross entropy (pixparse's fine-tuning on RVL-CDIP)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pixlm.data.draw import Drawn
+from pixlm.data.pages.encoders import PageEncoder
+from pixlm.tasks.objective import Batch, to_tensors
+from pixlm.tasks.objectives.sequence_to_sequence import Sampler
+from pixlm.tasks.texts.objectives import ClassObjective
+
+
+class PageClasses(ClassObjective):
+    """Loss and predictions are those of texts; pages are opened, and distorted in training, by the draw."""
+
+    encoder: PageEncoder
+
+    def __init__(self, encoder: PageEncoder, sample: Sampler, labels: Sequence[str], *, seed: int = 0):
+        super().__init__(encoder, str, labels)
+        self.sample = sample
+        self.seed = seed
+
+    def collate(self, drawn: Sequence[Drawn]) -> Batch:
+        encoded = []
+        for one in drawn:
+            draw = one.draw
+            rng = None if draw.step is None else np.random.default_rng([self.seed, draw.epoch, draw.index])
+            encoded.append(self.encoder.encode(self.sample(one.example, rng), rng=rng))
+        arrays = self.encoder.batch(encoded)
+        batch = to_tensors(arrays)
+        labels, known = self.targets([one.example for one in drawn])
+        return {
+            **batch,
+            "inputs": tuple(batch),
+            "labels": labels,
+            "known": known,
+            "count": torch.tensor(int(known.sum())),
+            "lost": sum(code.lost for code in encoded),
+            "drawn": list(drawn),
+        }
