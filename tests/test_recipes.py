@@ -51,6 +51,15 @@ def test_recipes_of_attacks_run(recipe, tmp_path, pixlm):
     assert (tmp_path / "sweep" / "attack.png").stat().st_size > 10_000
 
 
+def small_model(recipe: Path) -> str:
+    """The smallest model of the family that a recipe is for."""
+    settings = read_settings(recipe)
+    name = str(settings.get("model", "")).lower()
+    if "textgpt" in name:
+        return "textgpt-nano"
+    return "pixelgpt-nano" if "gpt" in name else "pixel-nano"
+
+
 def toy_text(recipe: Path, texts: Path) -> tuple[object, ...]:
     """Instead of a recipe's text: as many sources as it has; without dev files, it holds documents of them out."""
     data = read_settings(recipe).get("data", {})
@@ -74,7 +83,7 @@ def test_recipes_run(recipe, texts, tmp_path, pixlm, monkeypatch):
         data.mkdir()
         few = ("--data", toy_data.folder(recipe.stem, data))
     smaller = SMALLER.get(command_of(recipe)[-1], ("--render.max-seq-length", "64"))
-    small = ("--model", "pixel-nano", *smaller)
+    small = ("--model", small_model(recipe), *smaller)
     code, _, error = pixlm(verb, "--config", recipe, *small, *few, *FEW, "--output", output)
     assert code == 0, error
     assert json.loads((output / "metrics.json").read_text())["dev"]["examples"] > 0

@@ -200,6 +200,8 @@ def load_model(
     else:
         same_head = chosen is class_of(stored)
     new_head = not same_head or config.num_labels != stored.num_labels
+    if isinstance(config, PixelGPTConfig) and isinstance(stored, PixelGPTConfig):
+        new_head = new_head or (config.pixel_head, config.num_cells) != (stored.pixel_head, stored.num_cells)
     load: Any = load_token_checkpoint
     if isinstance(config, PixelConfig | PixelGPTConfig):
         load = load_checkpoint if isinstance(config, PixelConfig) else load_pixelgpt

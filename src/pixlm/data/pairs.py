@@ -18,11 +18,14 @@ class PairedText(InputEncoder):
     """Strip and tokens of the same text.
 
     Batches hold ``pixel_values`` uint8 [B, C, P, P * N] with ``patch_attention_mask`` [B, N], and ``input_ids`` with
-    ``attention_mask`` [B, T]. ``max_length`` bounds each of both sides.
+    ``attention_mask`` [B, T], and ``position_ids`` [B, N + T]. ``max_length`` bounds each of both sides.
+
+    Args:
+        together: whether both sides of a text are in one sequence, and have to fit the model together.
     """
 
-    def __init__(self, patches: RenderedText, tokens: TokenizedText):
-        self.patches, self.tokens = patches, tokens
+    def __init__(self, patches: RenderedText, tokens: TokenizedText, *, together: bool = True):
+        self.patches, self.tokens, self.together = patches, tokens, together
         self.max_length = max(patches.max_length, tokens.max_length)
 
     @property
@@ -58,7 +61,7 @@ class PairedText(InputEncoder):
         self.patches.check_model(config, name)
         self.tokens.check_model(config, name)
         both = self.patches.max_length + self.tokens.max_length
-        if both > config.num_patches:
+        if self.together and both > config.num_patches:
             raise UsageError(
                 f"{self.patches.max_length} patches and {self.tokens.max_length} tokens are more than the "
                 f"{config.num_patches} positions of {name}; use at most --render.max-seq-length "
@@ -85,7 +88,9 @@ class PairedText(InputEncoder):
 
     def _joined(self, patches: dict[str, np.ndarray], tokens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         images = {"pixel_values": patches["pixel_values"], "patch_attention_mask": patches["attention_mask"]}
-        return {**images, **tokens}
+        # Padding between the sides takes no positions, so that a row's outputs do not depend on its batch.
+        whole = np.concatenate([patches["attention_mask"], tokens["attention_mask"]], axis=1).astype(np.int64)
+        return {**images, **tokens, "position_ids": np.maximum(whole.cumsum(1) - 1, 0)}
 
     def measure(self, text: Text) -> float:
         return max(self.patches.measure(text), self.tokens.measure(text))

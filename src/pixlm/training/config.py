@@ -82,12 +82,16 @@ class RenderConfig:
     """Font files for characters that the font lacks, in order."""
     rgb: bool | None = None
     """Three colour channels instead of grey."""
+    mode: Literal["rgb", "grey", "binary"] | None = None
+    """Of PixelGPT's strips: colour, grey, or black and white (up to 127, and above); a grey or binary model reads one
+    channel."""
     compat: str | None = None
     """Whose renderer to reproduce: pixel, pixel-m4 or pixelgpt."""
 
     def overrides(self) -> dict[str, Any]:
         """The given settings as keywords of TextRenderer."""
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        given.pop("mode", None)  # the encoder's
         if "font" in given:
             given["font_file"] = given.pop("font")
         return given
@@ -142,6 +146,26 @@ class MaskConfig:
     """Free patches on both sides of a run; not given: as many as the run is long."""
     flavour: Literal["pixel", "pixel-m4"] = "pixel-m4"
     """Whose way of drawing spans: pixel keeps one inside the text, pixel-m4 starts each there."""
+
+
+@dataclass
+class CausalConfig:
+    """What a model learns that predicts the next unit (PixelGPT, TextGPT)."""
+
+    modalities: dict[str, float] = field(default_factory=dict)
+    """How the shares are to each other of pixel, text, image-text (the strip, then its tokens) and text-image; not
+    given: pixel 1 for PixelGPT, text 1 for TextGPT."""
+    collation: Literal["grouped", "mixed"] = "grouped"
+    """grouped: rows of one modality go through the model together; mixed: all do, with placeholders."""
+    tokenizer: str | None = None
+    """Folder of a tokenizer (see pixlm data tokenizer); not given: the model's, or one learnt from the train split."""
+    pixel_head: Literal["regression", "binary", "cell"] | None = None
+    """What is predicted of a patch: its pixels, whether each is white, or which known patch it is; not given: the
+    model's."""
+    norm_pix_loss: bool | None = None
+    """Whether a regression head predicts normalised patches, which cannot be drawn with their true contrast."""
+    cells: int = 4096
+    """Known patches of a cell head at most: the most frequent ones of the train split."""
 
 
 @dataclass
@@ -283,14 +307,16 @@ class SlurmConfig:
 
 @dataclass
 class PretrainConfig(RunConfig):
-    """Pretrain a masked model on plain text."""
+    """Pretrain a masked or a causal model on plain text."""
 
     objective: str | None = None
     """What a model that reads pages learns: ocr, screenshot or another task on pages; not given: ocr."""
     data: TextConfig = field(default_factory=TextConfig)
     """Where the text is."""
     mask: MaskConfig = field(default_factory=MaskConfig)
-    """Which patches are removed."""
+    """Which patches are removed (masked models)."""
+    causal: CausalConfig = field(default_factory=CausalConfig)
+    """What is predicted (causal models)."""
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     """Reconstructions drawn while training."""
     slurm: SlurmConfig = field(default_factory=SlurmConfig)

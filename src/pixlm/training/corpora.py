@@ -87,7 +87,8 @@ def _load_strips(data: TextConfig, sources: Sequence[Source], encoder: InputEnco
     """The splits of a corpus that was drawn beforehand."""
     if data.deduplicate:
         raise UsageError("--data.deduplicate is about text, but the data are strips that are drawn already")
-    assert isinstance(encoder, RenderedText)
+    if not isinstance(encoder, RenderedText):
+        raise UsageError("the data are strips that are drawn already, which hold no tokens; give text instead")
     paths = [Path(path) for source in sources for each in source.files.values() for path in each]
     texts = [path for path in paths if not is_prerendered(str(path))]
     if texts:

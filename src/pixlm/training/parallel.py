@@ -39,7 +39,9 @@ def shard(model: nn.Module, world: int, sharding: Sharding, precision: torch.dty
 
 def replicate(model: nn.Module, device: torch.device) -> DistributedDataParallel:
     """``model`` with gradients averaged over processes."""
-    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+    devices = [device] if device.type == "cuda" else None
+    # Buffers are constants here (angles, known cells): exchanging them at every call would tie how often each calls.
+    return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
 
 
 def defer_gradients(wrapped: nn.Module, defer: bool) -> contextlib.AbstractContextManager[Any]:

@@ -14,16 +14,14 @@ from pixlm.data import splits
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.masking import PUBLISHED_SPAN_WEIGHTS, RandomMasking, SpanMasking
 from pixlm.errors import UsageError
-from pixlm.models.heads import Head, head_class
-from pixlm.tasks.evaluation import evaluate
-from pixlm.tasks.objectives import MaskedPatches
 from pixlm.training import corpora
 from pixlm.training.card import write_card
 from pixlm.training.config import MaskConfig, PretrainConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS
-from pixlm.training.plan import Mixed, Origins, Split, make_plan
+from pixlm.training.plan import Mixed, Origins, make_plan
 from pixlm.training.watch import Pictures
+from pixlm.training.ways import way_of
 
 Draw = Callable[[PreTrainedModel, InputEncoder, str, SpanMasking | RandomMasking], NDArray[np.uint8]]
 """A picture [height, width, 3] of what a model makes of a masked text."""
@@ -31,7 +29,7 @@ Draw = Callable[[PreTrainedModel, InputEncoder, str, SpanMasking | RandomMasking
 
 @process_group()
 def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict[str, float]]:
-    """Pretrain a masked model; writes the output folder and returns what is in its metrics.json.
+    """Pretrain a masked or a causal model; writes the output folder and returns what is in its metrics.json.
 
     draw: makes the pictures that ``config.pictures`` asks for. Raises UsageError for bad input, RunError for an
     interrupted or failed run.
@@ -39,21 +37,19 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     _check(config)
     sources, data = corpora.find(config.data)
     masking = masking_for(config.mask)
-    model_config = hub.load_config(config.model, mask_ratio=config.mask.ratio)
-    model_class = head_class(model_config.model_type, Head.PRETRAINING)
-    set_dropout(model_config, config.train.dropout)
-    encoder = hub.load_encoder(config.model, **config.render.overrides())
-    encoder.check_model(model_config, config.model)
+    way = way_of(config, sources, masking)
+    set_dropout(way.model_config, config.train.dropout)
+    encoder = way.encoder
+    encoder.check_model(way.model_config, config.model)
     corpus = corpora.load(config.data, sources, encoder, workers=config.data.workers or config.train.workers)
-    parts = {split: Split(each, each.lengths) for split, each in corpus.items()}
+    objective = way.learn(corpus)
     mixture = corpora.mix(config.data, corpus["train"], config.seed, encoder)
-    plan = make_plan(config.train, len(parts["train"].examples))
+    plan = make_plan(config.train, len(corpus["train"]))
     pictures = _pictures(config, draw, encoder, masking, corpus.get("dev", corpus["train"]))
     output = begin(config, "pretrain", data)
     corpora.check_unchanged(output.folder, corpus)
-    report_data(data, {split: len(part.examples) for split, part in parts.items()}, encoder)
-    model = hub.load_model(config.model, model_class, config=model_config)
-    objective = MaskedPatches(encoder, masking, config.seed)
+    report_data(data, {split: len(part) for split, part in corpus.items()}, encoder)
+    model = way.load_model()
     train(
         config,
         plan,
@@ -63,7 +59,7 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
         objective=objective,
         encoder=encoder,
         train_split=Mixed(corpus["train"], mixture),
-        dev_split=parts.get("dev"),
+        dev_split=way.held_out(corpus["dev"]) if "dev" in corpus else None,
         metrics=lambda evaluation: evaluation.scores,
         metric="loss",
         higher_is_better=False,
@@ -71,17 +67,13 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
         pictures=pictures,
     )
     batch_size = config.train.eval_batch_size or plan.micro
-    results = {
-        split: evaluate(model, objective, *parts[split], batch_size=batch_size).scores
-        for split in splits.SPLITS[1:]
-        if split in parts
-    }
-    for split in list(results):
+    results: dict[str, dict[str, float]] = {}
+    for split in (each for each in splits.SPLITS[1:] if each in corpus):
         # Of several sources each one's own scores, too.
-        for name in corpus[split].names if len(corpus[split].names) > 1 else ():
-            each = corpus[split].part(name)
-            scores = evaluate(model, objective, each, each.lengths, batch_size=batch_size).scores
-            results[f"{split}-{name}"] = scores
+        names = corpus[split].names if len(corpus[split].names) > 1 else ()
+        for name, rows in {"": corpus[split], **{name: corpus[split].part(name) for name in names}}.items():
+            for kind, scores in way.scores(model, objective, rows, batch_size).items():
+                results["-".join(filter(None, (split, name, kind)))] = scores
     if is_main_process():
         hub.save(output.folder, model, encoder)
         used = {split: data.get(split) for split in splits.SPLITS}
