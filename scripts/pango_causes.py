@@ -12,8 +12,9 @@ import ctypes.util
 import numpy as np
 
 from pixlm import TextRenderer
-from pixlm.rendering.font import EMPTY_GLYPH, UNKNOWN_GLYPH, Font
+from pixlm.rendering.font import Font
 from pixlm.rendering.layout import ShapedLine
+from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH
 from pixlm.rendering.unicode.properties import BIDI_CLASS, UNICODE_VERSION
 
 _CONTEXT = 5  # code points that HarfBuzz looks at on either side of an item
@@ -61,7 +62,7 @@ class Causes:
             rtl = bool(run.item.level & 1)
             theirs = shaper.shape(text, *place, run.item.script, rtl)
             shaped = font.shape(text, *place, script=run.item.script, rtl=rtl)
-            ours = list(zip(shaped.glyphs, shaped.positions, strict=True))
+            ours = list(zip(shaped.glyphs, shaped.places, strict=True))
             if [_drawn(glyph) for glyph in ours] != [_drawn(glyph) for glyph in theirs]:
                 return f"shaping: the system's HarfBuzz {shaper.version}, pixlm's {self._version}"
             if " " in line[run.item.start : run.item.end] and not font.covers(" "):
@@ -75,9 +76,9 @@ class Causes:
         return self._ours.fingerprint["versions"]["harfbuzz"]
 
 
-def _drawn(glyph: tuple[int, tuple[int, int, int, int]]) -> tuple[int, tuple[int, int, int, int]]:
+def _drawn(glyph: tuple[int, tuple[int, int, int]]) -> tuple[int, tuple[int, int, int]]:
     """A glyph with its place; what the font lacks, and what is drawn as nothing, has many numbers and no place."""
-    return (0, (0, 0, 0, 0)) if glyph[0] in (0, EMPTY_GLYPH, UNKNOWN_GLYPH) else glyph
+    return (0, (0, 0, 0)) if glyph[0] in (0, EMPTY_GLYPH, UNKNOWN_GLYPH) else glyph
 
 
 class _FriBidi:
@@ -117,8 +118,8 @@ class _HarfBuzz:
 
     def shape(
         self, text: str, start: int, length: int, script: str, rtl: bool
-    ) -> list[tuple[int, tuple[int, int, int, int]]]:
-        """Glyphs with (x_offset, y_offset, x_advance, y_advance), as `Font.shape` asks for them."""
+    ) -> list[tuple[int, tuple[int, int, int]]]:
+        """Glyphs with (x_offset, y_offset, x_advance), as `Font.shape` asks for them."""
         library, buffer = self._library, self._pointer("buffer_create")
         library.hb_buffer_set_cluster_level(buffer, 1)  # monotone characters
         codes = (ctypes.c_uint32 * len(text))(*map(ord, text))
@@ -137,7 +138,7 @@ class _HarfBuzz:
         )
         shaped = []
         for at in range(0, 5 * count.value, 5):
-            x_advance, y_advance, x_offset, y_offset = positions[at : at + 4]
-            shaped.append((infos[at], (x_offset, y_offset, x_advance, y_advance)))
+            x_advance, _, x_offset, y_offset = positions[at : at + 4]
+            shaped.append((infos[at], (x_offset, y_offset, x_advance)))
         library.hb_buffer_destroy(buffer)
         return shaped

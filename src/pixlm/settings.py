@@ -1,9 +1,10 @@
-"""Plain values (from YAML, JSON) to typed dataclasses, with errors that name the setting."""
+"""Settings: plain values (from YAML, JSON) to typed dataclasses, with errors that name the setting; the environment."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import types
 import typing
 from typing import Annotated, Any, Literal, TypeVar
@@ -11,6 +12,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pixlm.errors import UsageError
 
 Settings = TypeVar("Settings")
+
+
+def wants_pure_python() -> bool:
+    """Whether compiled code is to be left alone: ``PIXLM_PURE_PYTHON`` is set, and neither empty nor 0."""
+    return os.environ.get("PIXLM_PURE_PYTHON", "0") not in ("", "0")
 
 
 def from_dict(values: dict[str, Any], base: Settings, where: str, prefix: str = "") -> Settings:

@@ -18,7 +18,7 @@ from rich.table import Table
 import pixlm
 from pixlm.cli.parse import parse
 from pixlm.errors import UsageError
-from pixlm.rendering import TextRenderer
+from pixlm.rendering import TextRenderer, compiled
 from pixlm.rendering.unicode.properties import script
 
 
@@ -104,6 +104,7 @@ def _fonts(console: Console, renderer: TextRenderer) -> None:
     for place, font in enumerate(renderer.fonts):
         table.add_row(font.family + (" (fallback)" if place else ""), str(len(font.code_points)), str(font.path))
     console.print(table)
+    print(f"compiled inner loops: {compiled.status}")
     print("FreeType {freetype}, HarfBuzz {harfbuzz}, Unicode {unicode}".format(**renderer.fingerprint["versions"]))
 
 

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, Bitmap, Font
+from pixlm.rendering.font import UNITS, Bitmap, Font
 from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import run_positions
 from pixlm.rendering.missing import MissingBox
+from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH
 
 
 class Points(NamedTuple):

@@ -25,24 +25,11 @@ from pixlm.errors import UsageError
 from pixlm.rendering import colour_glyphs
 from pixlm.rendering.autohint import without_harfbuzz
 from pixlm.rendering.freetype_library import freetype
+from pixlm.rendering.shaping import Shaping
 
 UNITS = 1024  # HarfBuzz and Pango units in a pixel
 
-#: Glyph numbers that no font uses: nothing to draw (Pango's "empty" glyph), and a character that the font lacks.
-EMPTY_GLYPH = 0x0FFFFFFF
-UNKNOWN_GLYPH = 0x0FFFFFFE
-
 _LOAD_FLAGS = freetype.FT_LOAD_TARGET_LIGHT | freetype.FT_LOAD_IGNORE_GLOBAL_ADVANCE_WIDTH | freetype.FT_LOAD_NO_BITMAP
-_BUFFER_FLAGS = hb.BufferFlags.BOT | hb.BufferFlags.EOT
-_APART_FLAGS = _BUFFER_FLAGS | hb.BufferFlags.PRODUCE_UNSAFE_TO_CONCAT
-_UNSAFE_TO_BREAK = hb.GlyphFlags.UNSAFE_TO_BREAK
-_UNSAFE_TO_CONCAT = hb.GlyphFlags.UNSAFE_TO_CONCAT
-
-#: The language that every item is shaped in: none, as Pango does in the C locale, in which the reference was recorded.
-_LANGUAGE = "c"
-
-# HarfBuzz up to 6 leaves out contextual alternates for Hangul, as Uniscribe does; later versions apply them.
-_HANGUL_FEATURES = {"calt": False}
 _SFNT_VERSIONS = (b"\x00\x01\x00\x00", b"OTTO", b"true", b"ttcf")
 _COLOUR_TABLES = {"CBDT", "sbix", "COLR"}
 
@@ -56,53 +43,6 @@ class Bitmap:
     top: int
     alpha: np.ndarray
     colour: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Shaped:
-    """Glyphs of one item in visual order. ``x_advance``, ``x_offset`` and ``y_offset`` (upwards) are in units, as
-    HarfBuzz gives them; ``clusters`` are indices into the text that was passed."""
-
-    glyphs: list[int]
-    clusters: list[int]
-    positions: list[tuple[int, int, int, int]]  # x_offset, y_offset, x_advance, y_advance
-
-
-@dataclass(frozen=True)
-class ShapedApart(Shaped):
-    """Shaped words among spaces. ``circle``: the glyph of U+25CC, which stands where a mark has nothing to stand on.
-    HarfBuzz numbers syllables modulo 15, and puts no circle where the one before had the same number, so whether there
-    is one depends on the whole line."""
-
-    infos: list[hb.GlyphInfo]
-    circle: int | None
-
-    @property
-    def has_circle(self) -> bool:
-        return self.circle in self.glyphs
-
-    def is_apart(self, first: int, last: int, start: int, end: int, rtl: bool) -> bool:
-        """Whether a word, ``text[start:end]`` with two spaces on either side, is shaped in the same way whatever stands
-        beyond the inner spaces, and without them.
-
-        Args:
-            first, last: its glyphs, ``last`` not included.
-        """
-        before, after = (end, start - 1) if rtl else (start - 1, end)  # the inner spaces
-        outward = -1 if rtl else 1
-        clusters = self.clusters
-        if first < 2 or last <= first or last + 1 >= len(clusters) or clusters[last - 1 if rtl else first] != start:
-            return False
-        around = clusters[first - 2], clusters[first - 1], clusters[last], clusters[last + 1]
-        if around != (before - outward, before, after, after + outward):
-            return False
-        if self.circle in self.glyphs[first:last]:
-            return False
-        infos = self.infos
-        if (infos[first - 2].flags | infos[last + 1].flags) & _UNSAFE_TO_CONCAT:
-            return False
-        edges = (last - 1, first - 1) if rtl else (first, last)
-        return not (infos[edges[0]].flags | infos[edges[1]].flags) & _UNSAFE_TO_BREAK
 
 
 _NO_BITMAP = Bitmap(0, 0, np.zeros((0, 0), np.uint8))
@@ -164,7 +104,9 @@ class Font:
                 "drawn as black outlines. Update it: pip install -U uharfbuzz",
                 stacklevel=2,
             )
-        self._circle: int | None = self.font.get_nominal_glyph(0x25CC)
+        self.circle: int | None = self.font.get_nominal_glyph(0x25CC)
+        shaping = Shaping(data, self.index, size, self.font)
+        self.shape, self.shape_apart = shaping.shape, shaping.shape_apart
         self._bitmaps: dict[int, Bitmap] = {}
         self._warned = False
         self._lock = threading.Lock()
@@ -185,41 +127,6 @@ class Font:
 
     def covers(self, char: str) -> bool:
         return self.font.get_nominal_glyph(ord(char)) is not None
-
-    def shape(self, text: str, start: int, length: int, *, script: str, rtl: bool) -> Shaped:
-        """Shape ``text[start:start + length]``; the rest of ``text`` is context (HarfBuzz looks at five characters)."""
-        buffer = self._shaped(text, start, length, script, rtl, _BUFFER_FLAGS)
-        infos = buffer.glyph_infos
-        return Shaped(
-            [info.codepoint for info in infos],
-            [info.cluster for info in infos],
-            [position.position for position in buffer.glyph_positions],
-        )
-
-    def _shaped(self, text: str, start: int, length: int, script: str, rtl: bool, flags: hb.BufferFlags) -> hb.Buffer:
-        buffer = hb.Buffer()
-        buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS
-        buffer.add_str(text, start, length)
-        buffer.flags = flags
-        buffer.direction = "rtl" if rtl else "ltr"
-        buffer.script = script
-        buffer.language = _LANGUAGE
-        buffer.invisible_glyph = EMPTY_GLYPH
-        buffer.not_found_glyph = UNKNOWN_GLYPH
-        hb.shape(self.font, buffer, _HANGUL_FEATURES if script == "Hang" else None)
-        return buffer
-
-    def shape_apart(self, text: str, *, script: str, rtl: bool) -> ShapedApart:
-        """Shape a text of which is asked what in it hangs together."""
-        buffer = self._shaped(text, 0, len(text), script, rtl, _APART_FLAGS)
-        infos = buffer.glyph_infos
-        return ShapedApart(
-            [info.codepoint for info in infos],
-            [info.cluster for info in infos],
-            [position.position for position in buffer.glyph_positions],
-            infos,
-            self._circle,
-        )
 
     def baseline(self, tag: str, script: str) -> int:
         """The font's baseline ``tag`` in units; without a BASE table synthesised the way HarfBuzz 6 does."""

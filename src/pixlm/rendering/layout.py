@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixlm.rendering.backends import CONTEXT
-from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH, ot_script_tag
+from pixlm.rendering.font import UNITS, ot_script_tag
 from pixlm.rendering.itemize import FontSet, Item, itemize
 from pixlm.rendering.line import Line, Run
 from pixlm.rendering.missing import Box, MissingBox
+from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH
 from pixlm.rendering.unicode.bidi import embedding_levels, first_strong_level, visual_order
 from pixlm.rendering.unicode.properties import is_default_ignorable
 
@@ -136,7 +137,7 @@ class LineLayout:
         advances: list[int] = []
         boxes: dict[int, Box] = {}
         pen = 0
-        for glyph, character, (dx, dy, advance, _) in zip(shaped.glyphs, characters, shaped.positions, strict=True):
+        for glyph, character, (dx, dy, advance) in zip(shaped.glyphs, characters, shaped.places, strict=True):
             if advance < 0:  # as Pango does it, before it rounds
                 advance = -advance
                 dx += advance
@@ -163,7 +164,7 @@ class LineLayout:
 
     def _space_width(self) -> int:
         font = self.fonts.fonts[self.fonts.for_space(False)]
-        advance = font.shape(" ", 0, 1, script="Zyyy", rtl=False).positions[0][2]
+        advance = font.shape(" ", 0, 1, script="Zyyy", rtl=False).places[0][2]
         return (advance + UNITS // 2) // UNITS
 
 

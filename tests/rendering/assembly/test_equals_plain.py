@@ -155,6 +155,14 @@ def test_lists_with_empty_words_and_spaces(setting):
         assert {**vars(ours), "pixel_values": 0} == {**vars(plain), "pixel_values": 0}, words
 
 
+def test_ink_that_reaches_beyond_a_word_without_patches():
+    renderer = TextRenderer(missing_glyph="box", max_seq_length=80, strategy="bigrams", compat="pixel-m4")
+    for text in ("ਇਤਿਹਾਸਕ \u200e ਕਦਮ", "ਕਦਮ \u200e ਇਤਿਹਾਸਕ"):
+        for rtl in (True, False):
+            plain = plainly(renderer, renderer.render, text, rtl=rtl)
+            assert np.array_equal(renderer.render(text, rtl=rtl).pixel_values, plain.pixel_values)
+
+
 @pytest.mark.parametrize("setting", [{}, {"strategy": "bigrams"}], ids=str)
 def test_threads_share_a_renderer(setting):
     texts = lines(80, seed=8)

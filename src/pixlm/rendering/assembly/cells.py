@@ -277,6 +277,8 @@ class AssembledCells:
                     if self._table.is_white(index[at], side * width):
                         found.append((ink, at * patch + (0 if side > 0 else patch - width)))
                         continue
+                    if row.starts[place + side] == row.starts[place + side + 1]:
+                        return None  # the neighbour takes no patch; this is that of the word beyond
                     first = place + min(side, 0)
                     joint = self._joint(row.words[first], row.words[first + 1], row.flow)
                     if joint is None:
@@ -290,8 +292,7 @@ class AssembledCells:
         key = first, second, flow
         if key not in self._joints:
             cells = [self._cells_of(word, flow) or [] for word in (first, second)]
-            columns = self._tiles.columns(cells[0] + cells[1])
-            self._joints[key] = self._table.add(columns.reshape(-1, self._patch, *columns.shape[1:]))
+            self._joints[key] = np.frombuffer(self._tiles.together(cells[0] + cells[1]), ID)
         return self._joints[key]
 
     def _add(self, words: list[_Name], flow: str, book: _Book) -> None:

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pixlm.rendering import compiled
 from pixlm.rendering.assembly.flow import has_numbers
-from pixlm.rendering.assembly.pieces import Picture, paper
+from pixlm.rendering.assembly.pieces import Columns, Picture, paper
 from pixlm.rendering.assembly.store import strings, texts_of
 from pixlm.rendering.assembly.words import Setting, Words
 from pixlm.rendering.drawing import Painter, Points
-from pixlm.rendering.font import EMPTY_GLYPH, UNITS, UNKNOWN_GLYPH
+from pixlm.rendering.font import UNITS, Font
 from pixlm.rendering.layout import ShapedLine
+from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH, Shaped
+
+if TYPE_CHECKING:
+    from pixlm.rendering._inner import Glyphs
 
 _LONGEST_WORD = 1024
 _CACHE_BYTES = 64 << 20
@@ -35,6 +41,7 @@ class Inks:
         self._draw = draw
         self._tables: dict[tuple[Setting, int], dict[str, Picture | None]] = {}
         self._bytes = 0
+        self._bitmaps: dict[Font, Glyphs] = {}  # of the compiled loop
 
     def find(self, words: Sequence[str], setting: Setting, baseline: int) -> list[Picture | None]:
         """The ink of each word, None for those that cannot be drawn apart; ``width`` leaves the space after it out."""
@@ -91,7 +98,8 @@ class Inks:
         """A word of several runs or with glyphs in colour."""
         rtl = bool(setting.level)
         shaped = self._words.font(setting).shape_apart(f"  {word}  ", script=setting.script, rtl=rtl)
-        if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, 2 + len(word), rtl):
+        circle = self._words.font(setting).circle
+        if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, 2 + len(word), rtl, circle):
             return None
         line = self._words.line(word, setting)
         return None if line.missing else self._draw(line, baseline)
@@ -100,16 +108,44 @@ class Inks:
         """Words of one run each."""
         font = self._words.font(setting)
         rtl = bool(setting.level)
-        text = f"  {_GAP.join(words)}  "
-        shaped = font.shape_apart(text, script=setting.script, rtl=rtl)
-        if shaped.has_circle and len(words) > 1:
+        shaped = font.shape_apart(f"  {_GAP.join(words)}  ", script=setting.script, rtl=rtl)
+        if compiled.inner is None:
+            found = self._found(shaped, words, font, rtl, baseline)
+        else:
+            found = compiled.inner.words(
+                self._glyphs(font), shaped.infos, shaped.positions, words, rtl,
+                -1 if font.circle is None else font.circle, baseline, self._painter.rows, self._painter.rgb,
+            )  # fmt: skip
+        if found is None:
             return {word: ink for one in words for word, ink in self._drawn([one], setting, baseline).items()}
+        return {word: ink and Picture(*ink) for word, ink in zip(words, found, strict=True)}
+
+    def _glyphs(self, font: Font) -> Glyphs:
+        """A font's bitmaps for the compiled loop."""
+        assert compiled.inner is not None
+        glyphs: Glyphs | None = self._bitmaps.get(font)
+        if glyphs is None:
+
+            def load(glyph: int) -> tuple[int, int, int, int, bytes]:
+                bitmap = font.bitmap(glyph)
+                return bitmap.left, bitmap.top, *bitmap.alpha.shape, bitmap.alpha.tobytes()
+
+            glyphs = self._bitmaps[font] = compiled.inner.Glyphs(load)
+        return glyphs
+
+    def _found(
+        self, shaped: Shaped, words: list[str], font: Font, rtl: bool, baseline: int
+    ) -> list[tuple[Columns, int, int, int] | None] | None:
+        """What `_inner.words` does: the ink of words that were shaped together, None for those that cannot be drawn
+        apart; None if there is a circle among several words."""
+        if font.circle in shaped.glyphs and len(words) > 1:
+            return None
+        length = sum(map(len, words)) + len(_GAP) * (len(words) - 1) + 4
         clusters = shaped.clusters
-        length = len(text)
         # Places that grow from glyph to glyph, also from right to left.
         places = [length - 1 - cluster for cluster in clusters] if rtl else clusters
-        found: dict[str, Picture | None] = {}
-        drawn: list[tuple[str, int, int, int, int]] = []  # word, its left end on the canvas, width, ink
+        found: list[tuple[Columns, int, int, int] | None] = []
+        drawn: list[tuple[int, int, int, int, int]] = []  # word, its left end on the canvas, width, ink
         glyphs: list[Points] = []
         columns: list[int] = []
         margin = self._painter.rows
@@ -117,21 +153,19 @@ class Inks:
         known = self._painter.glyph
         left = margin
         start = 2
-        for word in words:
+        for number, word in enumerate(words):
+            found.append(None)
             end = start + len(word)
             first = bisect_left(places, length - end if rtl else start)
             last = bisect_left(places, length - start if rtl else end)
-            if not shaped.is_apart(first, last, start, end, rtl):
-                found[word] = None
-            else:
+            if shaped.is_apart(first, last, start, end, rtl, font.circle):
                 pen = 0
                 low, high = 0, 0
                 mark = len(glyphs)
-                for glyph, (dx, dy, advance, _) in zip(
-                    shaped.glyphs[first:last], shaped.positions[first:last], strict=True
-                ):
+                is_known = True
+                for glyph, (dx, dy, advance) in zip(shaped.glyphs[first:last], shaped.places[first:last], strict=True):
                     if glyph == UNKNOWN_GLYPH:
-                        found[word] = None
+                        is_known = False
                         break
                     if advance < 0:  # as Pango does it, before it rounds
                         advance = -advance
@@ -144,15 +178,14 @@ class Inks:
                             columns.append(left + at)
                             low, high = min(low, at + points.first), max(high, at + points.end)
                     pen += (advance + UNITS // 2) // UNITS
-                if word in found or low < -margin or high > pen + margin:
-                    found[word] = None
+                if not is_known or low < -margin or high > pen + margin:
                     del glyphs[mark:], columns[mark:]
                 else:
-                    drawn.append((word, left, pen, low, high))
+                    drawn.append((number, left, pen, low, high))
                     left += pen + 2 * margin
             start = end + len(_GAP)
         data = paper(self._painter.coverage(glyphs, columns, left), self._painter.rgb)
         column = len(data) // left  # bytes
-        for word, at, width, low, high in drawn:
-            found[word] = Picture(data[(at + low) * column : (at + high) * column], width, low, high)
+        for number, at, width, low, high in drawn:
+            found[number] = data[(at + low) * column : (at + high) * column], width, low, high
         return found

@@ -16,6 +16,8 @@ class PatchTable:
         given: uint8 [patches, P * P * channels], the first patches of the table; they may be read-only.
     """
 
+    number_size = ID.itemsize  # bytes
+
     def __init__(self, patch: int, channels: int, given: np.ndarray | None = None) -> None:
         self._row = np.dtype((np.void, patch * channels))
         self._patch = patch
@@ -30,10 +32,15 @@ class PatchTable:
 
     def add(self, patches: np.ndarray) -> np.ndarray:
         """Numbers of new patches. ``patches``: uint8 [n, P, P(, 3)], each a list of columns."""
+        return self.add_rows(np.ascontiguousarray(patches.swapaxes(1, 2)).tobytes())
+
+    def add_rows(self, data: bytes) -> np.ndarray:
+        """Numbers of new patches, each of which is a list of rows."""
+        patches = np.frombuffer(data, self._row).reshape(-1, self._patch)
         used = self.count - len(self._given)
         while used + len(patches) > len(self._own):
             self._own = np.concatenate([self._own, np.zeros_like(self._own)])
-        self._own[used : used + len(patches)] = self._rows_of(np.ascontiguousarray(patches.swapaxes(1, 2)))
+        self._own[used : used + len(patches)] = patches
         numbers = np.arange(self.count, self.count + len(patches), dtype=ID)
         self.count += len(patches)
         return numbers

@@ -9,9 +9,10 @@ import numpy as np
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.drawing import Painter as InkPainter
 from pixlm.rendering.drawing import Points
-from pixlm.rendering.font import EMPTY_GLYPH, UNITS
+from pixlm.rendering.font import UNITS
 from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import Line
+from pixlm.rendering.shaping import EMPTY_GLYPH
 
 #: Pixels of columns; a part of a mapped file, or bytes.
 Columns = bytes | memoryview

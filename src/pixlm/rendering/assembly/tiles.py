@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixlm.rendering import compiled
 from pixlm.rendering.assembly.patches import PatchTable
 from pixlm.rendering.assembly.pieces import Columns, Picture, ink_of, is_one_run
 from pixlm.rendering.backends import Painter
@@ -114,14 +115,9 @@ class Tiles:
         except KeyError:
             return self._linked(cells) or self._as_drawn(cells)
 
-    def columns(self, cells: Sequence[Cell]) -> np.ndarray:
-        """The patches of cells side by side, uint8 [n * P, P(, 3)]."""
-        begin = _MARGIN * self._painter.rows
-        strip = self._side_by_side(cells, begin, 0)
-        if strip is None:
-            canvas, first, last, _, _ = self._composed(cells)
-            return canvas[first:last]
-        return self._strip([*strip.parts, self._white * (strip.end - strip.inked)])[begin : strip.end]
+    def together(self, cells: Sequence[Cell]) -> bytes:
+        """The numbers of cells that are drawn as if all reached onto their neighbours."""
+        return (self._tile(tuple(cells)) or self._as_drawn(cells)).numbers
 
     def _linked(self, cells: Sequence[Cell]) -> Tile | None:
         """Cells some of which reach onto their neighbours; None if they cannot be pieced together."""
@@ -159,7 +155,52 @@ class Tiles:
         return self._others[cells]
 
     def _draw(self, groups: Sequence[tuple[Cell, ...]]) -> None:
-        """Draw cells, those of each group side by side, on one strip with margins between the groups."""
+        """Draw cells, those of each group side by side."""
+        if compiled.inner is None:
+            self._draw_on_strip(groups)
+            return
+        rows, channels = self._painter.rows, 3 if self._painter.rgb else 1
+        given: list[tuple[int, list[tuple[Columns, int, bool]]]] = []
+        for cells in groups:
+            sprites = []
+            patches = 0
+            for cell in cells:
+                for line, left in cell.lines:
+                    sprite = self._sprites.get(id(line)) or self._sprite(line)
+                    if sprite.ink.data:
+                        at = patches * rows + left + sprite.ink.first
+                        sprites.append((sprite.ink.data, at, sprite.is_one_run))
+                patches += cell.patches
+            given.append((patches, sprites))
+        drawn = compiled.inner.cells(given, rows, channels)
+        numbers = self._table.add_rows(b"".join([one[0] for one in drawn if one])).tobytes()
+        size = self._table.number_size
+        at = 0
+        for cells, (patches, _), one in zip(groups, given, drawn, strict=True):
+            if one is None:
+                self._others[cells] = None
+                continue
+            _, left_ink, right_ink = one
+            spill = None
+            if left_ink or right_ink:
+                spill = Spill(self._beyond(left_ink), self._beyond(right_ink))
+            self._remember(cells, Tile(numbers[at : at + patches * size], spill))
+            at += patches * size
+
+    def _remember(self, cells: tuple[Cell, ...], tile: Tile) -> None:
+        if tile.spill is None and len(cells) == 1:
+            self._contained[cells[0]] = tile.numbers
+        else:
+            self._others[cells] = tile
+
+    def _beyond(self, ink: bytes) -> np.ndarray:
+        """Ink row by row, uint8 [P, columns(, 3)]."""
+        rows = self._painter.rows
+        width = len(ink) // len(self._white)
+        return np.frombuffer(ink, np.uint8).reshape(rows, width, *(3,) * self._painter.rgb)
+
+    def _draw_on_strip(self, groups: Sequence[tuple[Cell, ...]]) -> None:
+        """What `_inner.cells` does: all groups on one strip, with margins between them."""
         patch = self._painter.rows
         parts: list[Columns] = []
         begin = _MARGIN * patch
@@ -176,18 +217,15 @@ class Tiles:
         if not drawn:
             return
         parts.append(self._white * (begin - end))
-        columns = self._strip(parts)
+        columns = np.frombuffer(b"".join(parts), np.uint8).reshape(-1, patch, *(3,) * self._painter.rgb)
         places = [range(start // patch, stop // patch) for _, start, stop, _, _ in drawn]
         numbers = self._table.add(self._patches(columns)[list(chain.from_iterable(places))]).tobytes()
-        size = len(numbers) // max(sum(map(len, places)), 1)  # bytes of a number
+        size = self._table.number_size
         at = 0
         for (cells, start, stop, low, high), own in zip(drawn, places, strict=True):
-            tile = Tile(numbers[at : at + len(own) * size], self._spill(columns, start, stop, low, high))
+            spill = self._spill(columns, start, stop, low, high)
+            self._remember(cells, Tile(numbers[at : at + len(own) * size], spill))
             at += len(own) * size
-            if tile.spill is None and len(cells) == 1:
-                self._contained[cells[0]] = tile.numbers
-            else:
-                self._others[cells] = tile
 
     @staticmethod
     def _spill(columns: np.ndarray, first: int, last: int, low: int, high: int) -> Spill | None:
@@ -196,10 +234,6 @@ class Tiles:
             return None
         left, right = columns[min(low, first) : first], columns[last : max(high, last)]
         return Spill(left.swapaxes(0, 1).copy(), right.swapaxes(0, 1).copy())
-
-    def _strip(self, parts: Sequence[Columns]) -> np.ndarray:
-        """Columns, uint8 [columns, P(, 3)]."""
-        return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, self._painter.rows, *(3,) * self._painter.rgb)
 
     def _patches(self, columns: np.ndarray) -> np.ndarray:
         """uint8 [n * P, P(, 3)] as [n, P, P(, 3)]."""

@@ -1,0 +1,600 @@
+/* The inner loops of `pixlm.rendering.assembly`, compiled: words of glyphs, cells of sprites.
+ *
+ * Everything here is also written in Python (`assembly.inks`, `assembly.tiles`), which is what runs where this module was
+ * not built, and gives the same bytes. Python's limited API is used, so that one build serves every version from 3.11.
+ *
+ * Nothing that comes in is trusted: lengths of buffers are checked, numbers are reckoned with in 64 bits, sizes are
+ * limited, and glyphs that HarfBuzz could not have given are an error.
+ */
+
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030B0000
+#endif
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INTERFACE 1 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
+
+enum { UNITS = 1024, RECORD = 20, MOST_ROWS = 4096, MOST_COLUMNS = 1 << 20, MOST_GLYPHS = 1 << 24 };
+enum { UNSAFE_TO_BREAK = 1, UNSAFE_TO_CONCAT = 2 }; /* hb_glyph_flags_t */
+#define EMPTY_GLYPH 0x0FFFFFFFu
+#define UNKNOWN_GLYPH 0x0FFFFFFEu
+
+static int64_t
+to_pixels(int64_t units) /* rounded, halves up */
+{
+    units += UNITS / 2;
+    return units >= 0 ? units / UNITS : -((-units + UNITS - 1) / UNITS);
+}
+
+/* ---- Glyphs: the bitmaps of a font, by glyph number */
+
+typedef struct {
+    int32_t left, top;     /* as of `font.Bitmap` */
+    int32_t rows, columns;
+    int32_t first, end;    /* the columns with ink, */
+    int32_t upper, lower;  /* and the rows; end and lower not included */
+    unsigned char alpha[]; /* column by column */
+} Bitmap;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *load; /* glyph -> (left, top, rows, columns, coverage row by row) */
+    Bitmap **table;
+    size_t size;
+} Glyphs;
+
+static PyObject *
+glyphs_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    PyObject *load;
+    if (keywords != NULL && PyDict_Size(keywords) > 0) {
+        PyErr_SetString(PyExc_TypeError, "Glyphs takes no keywords");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "O:Glyphs", &load))
+        return NULL;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Glyphs *self = (Glyphs *)alloc(type, 0);
+    if (self != NULL)
+        self->load = Py_NewRef(load);
+    return (PyObject *)self;
+}
+
+static void
+glyphs_dealloc(PyObject *object)
+{
+    Glyphs *self = (Glyphs *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    for (size_t glyph = 0; glyph < self->size; glyph++)
+        PyMem_Free(self->table[glyph]);
+    PyMem_Free(self->table);
+    Py_XDECREF(self->load);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static Bitmap *
+read_bitmap(PyObject *found)
+{
+    int left, top, rows, columns;
+    Py_buffer pixels;
+    if (!PyTuple_Check(found)) {
+        PyErr_SetString(PyExc_TypeError, "a bitmap must be a tuple");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(found, "iiiiy*", &left, &top, &rows, &columns, &pixels))
+        return NULL;
+    Bitmap *bitmap = NULL;
+    if (rows < 0 || columns < 0 || rows > MOST_COLUMNS || columns > MOST_COLUMNS ||
+        pixels.len != (Py_ssize_t)((int64_t)rows * columns))
+        PyErr_SetString(PyExc_ValueError, "a bitmap has not as many pixels as its size says");
+    else if ((bitmap = PyMem_Malloc(sizeof(Bitmap) + (size_t)pixels.len)) == NULL)
+        PyErr_NoMemory();
+    else {
+        const unsigned char *source = pixels.buf;
+        *bitmap = (Bitmap){left, top, rows, columns, columns, 0, rows, 0};
+        for (int32_t row = 0; row < rows; row++)
+            for (int32_t column = 0; column < columns; column++) {
+                unsigned char value = source[(int64_t)row * columns + column];
+                bitmap->alpha[(int64_t)column * rows + row] = value;
+                if (!value)
+                    continue;
+                if (column < bitmap->first)
+                    bitmap->first = column;
+                if (column >= bitmap->end)
+                    bitmap->end = column + 1;
+                if (row < bitmap->upper)
+                    bitmap->upper = row;
+                bitmap->lower = row + 1;
+            }
+    }
+    PyBuffer_Release(&pixels);
+    return bitmap;
+}
+
+static const Bitmap *
+bitmap_of(Glyphs *self, uint32_t glyph)
+{
+    if (glyph < self->size && self->table[glyph] != NULL)
+        return self->table[glyph];
+    if (glyph >= MOST_GLYPHS) {
+        PyErr_Format(PyExc_ValueError, "no font has a glyph %u", (unsigned int)glyph);
+        return NULL;
+    }
+    PyObject *found = PyObject_CallFunction(self->load, "I", (unsigned int)glyph);
+    if (found == NULL)
+        return NULL;
+    Bitmap *bitmap = read_bitmap(found);
+    Py_DECREF(found);
+    if (bitmap == NULL)
+        return NULL;
+    if (glyph >= self->size) {
+        size_t size = (size_t)glyph + 256;
+        Bitmap **table = PyMem_Realloc(self->table, size * sizeof(Bitmap *));
+        if (table == NULL) {
+            PyMem_Free(bitmap);
+            PyErr_NoMemory();
+            return NULL;
+        }
+        memset(table + self->size, 0, (size - self->size) * sizeof(Bitmap *));
+        self->table = table;
+        self->size = size;
+    }
+    if (self->table[glyph] != NULL) /* the call above came here, too */
+        PyMem_Free(bitmap);
+    else
+        self->table[glyph] = bitmap;
+    return self->table[glyph];
+}
+
+/* ---- words: all words of a line that are met for the first time */
+
+typedef struct {
+    const char *infos, *positions; /* records of HarfBuzz: hb_glyph_info_t, hb_glyph_position_t */
+    Py_ssize_t count;
+    int64_t length; /* of the text, in code points */
+    int rtl;
+    long circle; /* glyph, or -1 */
+} Shaped;
+
+typedef struct {
+    const Bitmap *bitmap;
+    int64_t column; /* of its origin, from the word's left end */
+    int64_t row;
+} Placed;
+
+static uint32_t
+info(const Shaped *shaped, Py_ssize_t index, int field) /* 0 glyph, 1 mask, 2 cluster */
+{
+    uint32_t value;
+    memcpy(&value, shaped->infos + index * RECORD + 4 * field, 4);
+    return value;
+}
+
+static int64_t
+position(const Shaped *shaped, Py_ssize_t index, int field) /* 0, 1 advances, 2, 3 offsets in x and y */
+{
+    int32_t value;
+    memcpy(&value, shaped->positions + index * RECORD + 4 * field, 4);
+    return value;
+}
+
+static Py_ssize_t
+first_at(const Shaped *shaped, int64_t place) /* the first glyph at a place or beyond, in visual order */
+{
+    Py_ssize_t low = 0, high = shaped->count;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        int64_t cluster = info(shaped, middle, 2);
+        if ((shaped->rtl ? shaped->length - 1 - cluster : cluster) < place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int /* see ShapedApart.is_apart in font.py */
+is_apart(const Shaped *shaped, Py_ssize_t first, Py_ssize_t last, int64_t start, int64_t end)
+{
+    int rtl = shaped->rtl, outward = rtl ? -1 : 1;
+    int64_t before = rtl ? end : start - 1, after = rtl ? start - 1 : end;
+    if (first < 2 || last <= first || last + 1 >= shaped->count)
+        return 0;
+    if (info(shaped, rtl ? last - 1 : first, 2) != start)
+        return 0;
+    if ((int64_t)info(shaped, first - 2, 2) != before - outward || (int64_t)info(shaped, first - 1, 2) != before ||
+        (int64_t)info(shaped, last, 2) != after || (int64_t)info(shaped, last + 1, 2) != after + outward)
+        return 0;
+    for (Py_ssize_t index = first; index < last; index++)
+        if ((int64_t)info(shaped, index, 0) == shaped->circle)
+            return 0;
+    if ((info(shaped, first - 2, 1) | info(shaped, last + 1, 1)) & UNSAFE_TO_CONCAT)
+        return 0;
+    Py_ssize_t left = rtl ? last - 1 : first, right = rtl ? first - 1 : last;
+    return !((info(shaped, left, 1) | info(shaped, right, 1)) & UNSAFE_TO_BREAK);
+}
+
+/* The inked columns of a bitmap that are on a canvas of so many rows; 0 if there are none. */
+static int
+visible(const Bitmap *bitmap, int64_t row, int rows, int32_t *first, int32_t *end)
+{
+    int64_t top = row - bitmap->top;
+    *first = bitmap->first;
+    *end = bitmap->end;
+    if (bitmap->first >= bitmap->end)
+        return 0;
+    if (top + bitmap->upper >= 0 && top + bitmap->lower <= rows)
+        return 1;
+    int64_t begin = top < 0 ? -top : 0, stop = rows - top < bitmap->rows ? rows - top : bitmap->rows;
+    *first = bitmap->columns;
+    *end = 0;
+    for (int32_t column = bitmap->first; column < bitmap->end; column++)
+        for (int64_t at = begin; at < stop; at++)
+            if (bitmap->alpha[(int64_t)column * bitmap->rows + at]) {
+                if (column < *first)
+                    *first = column;
+                *end = column + 1;
+                break;
+            }
+    return *first < *end;
+}
+
+/* (data, width, first, last) of a word's ink, None if it has to go another way. */
+static PyObject *
+draw_word(Glyphs *glyphs, const Shaped *shaped, Py_ssize_t first, Py_ssize_t last, int64_t baseline, int rows,
+          int colour, Placed *placed)
+{
+    int64_t pen = 0, low = 0, high = 0;
+    Py_ssize_t count = 0;
+    for (Py_ssize_t index = first; index < last; index++) {
+        uint32_t glyph = info(shaped, index, 0);
+        int64_t advance = position(shaped, index, 0), dx = position(shaped, index, 2);
+        if (glyph == UNKNOWN_GLYPH)
+            return Py_NewRef(Py_None);
+        if (advance < 0) { /* as Pango does it, before it rounds */
+            advance = -advance;
+            dx += advance;
+        }
+        if (glyph != EMPTY_GLYPH) {
+            const Bitmap *bitmap = bitmap_of(glyphs, glyph);
+            if (bitmap == NULL)
+                return NULL;
+            int32_t begin, end;
+            int64_t row = to_pixels(baseline - position(shaped, index, 3));
+            if (visible(bitmap, row, rows, &begin, &end)) {
+                int64_t column = pen + to_pixels(dx) + bitmap->left;
+                placed[count++] = (Placed){bitmap, column, row - bitmap->top};
+                if (column + begin < low)
+                    low = column + begin;
+                if (column + end > high)
+                    high = column + end;
+            }
+        }
+        pen += to_pixels(advance);
+    }
+    if (low < -rows || high > pen + rows || pen > MOST_COLUMNS)
+        return Py_NewRef(Py_None);
+    int64_t size = (high - low) * rows;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(colour ? 3 * size : size));
+    if (data == NULL)
+        return NULL;
+    unsigned char *paper = (unsigned char *)PyBytes_AsString(data);
+    memset(paper, 255, (size_t)size);
+    for (Py_ssize_t index = 0; index < count; index++) { /* coverage adds up, limited to 255 */
+        const Bitmap *bitmap = placed[index].bitmap;
+        int64_t top = placed[index].row;
+        int64_t begin = top < 0 ? -top : 0, stop = rows - top < bitmap->rows ? rows - top : bitmap->rows;
+        for (int32_t column = bitmap->first; column < bitmap->end; column++) {
+            int64_t at = placed[index].column + column - low;
+            if (at < 0 || at >= high - low)
+                continue; /* its ink is above or below the canvas */
+            unsigned char *target = paper + at * rows;
+            const unsigned char *alpha = bitmap->alpha + (int64_t)column * bitmap->rows;
+            for (int64_t row = begin; row < stop; row++)
+                target[top + row] = target[top + row] > alpha[row] ? target[top + row] - alpha[row] : 0;
+        }
+    }
+    if (colour)
+        for (int64_t at = size - 1; at >= 0; at--)
+            memset(paper + 3 * at, paper[at], 3);
+    return Py_BuildValue("NLLL", data, (long long)pen, (long long)low, (long long)high);
+}
+
+PyDoc_STRVAR(words_doc,
+"words(glyphs, infos, positions, words, rtl, circle, baseline, rows, colour)\n--\n\n"
+"The ink of words that were shaped together: two spaces, the words with three spaces between them, two spaces.\n\n"
+"infos, positions: HarfBuzz's records; circle: the glyph of U+25CC or -1; baseline: units from the top of a canvas of\n"
+"so many rows. For each word (data, width, first, last) as of `pieces.Picture`, or None if it cannot be drawn apart.\n"
+"None if there is a circle among several words.");
+
+static PyObject *
+words(PyObject *module, PyObject *args)
+{
+    PyObject *store, *texts, *result = NULL;
+    Py_buffer infos, positions;
+    int rtl, rows, colour;
+    long circle;
+    long long baseline;
+    PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
+    if (!PyArg_ParseTuple(args, "Oy*y*OplLip:words", &store, &infos, &positions, &texts, &rtl, &circle, &baseline,
+                          &rows, &colour))
+        return NULL;
+    Placed *placed = NULL;
+    Shaped shaped = {infos.buf, positions.buf, infos.len / RECORD, 4, rtl, circle};
+    if (!PyObject_TypeCheck(store, type) || !PyList_Check(texts)) {
+        PyErr_SetString(PyExc_TypeError, "words takes Glyphs, two buffers and a list of words");
+        goto done;
+    }
+    if (infos.len != positions.len || infos.len % RECORD || rows < 1 || rows > MOST_ROWS ||
+        baseline > INT32_MAX || baseline < INT32_MIN) {
+        PyErr_SetString(PyExc_ValueError, "records, rows or baseline out of range");
+        goto done;
+    }
+    Py_ssize_t count = PyList_Size(texts);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        Py_ssize_t length = PyUnicode_GetLength(PyList_GetItem(texts, index));
+        if (length < 0)
+            goto done;
+        shaped.length += length + (index ? 3 : 0);
+    }
+    if (count > 1)
+        for (Py_ssize_t index = 0; index < shaped.count; index++)
+            if ((int64_t)info(&shaped, index, 0) == circle) {
+                result = Py_NewRef(Py_None);
+                goto done;
+            }
+    if ((placed = PyMem_Malloc((size_t)(shaped.count + 1) * sizeof(Placed))) == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    if ((result = PyList_New(count)) == NULL)
+        goto done;
+    int64_t start = 2;
+    for (Py_ssize_t index = 0; index < count; index++) {
+        PyObject *text = PyList_GetItem(texts, index); /* borrowed; drawing may run Python code, which could drop it */
+        Py_ssize_t length = text == NULL ? -1 : PyUnicode_GetLength(text);
+        if (length < 0) {
+            Py_CLEAR(result);
+            goto done;
+        }
+        int64_t end = start + length;
+        Py_ssize_t first = first_at(&shaped, rtl ? shaped.length - end : start);
+        Py_ssize_t last = first_at(&shaped, rtl ? shaped.length - start : end);
+        PyObject *ink = is_apart(&shaped, first, last, start, end)
+                            ? draw_word((Glyphs *)store, &shaped, first, last, baseline, rows, colour, placed)
+                            : Py_NewRef(Py_None);
+        if (ink == NULL) {
+            Py_CLEAR(result);
+            goto done;
+        }
+        PyList_SetItem(result, index, ink);
+        start = end + 3;
+    }
+done:
+    PyMem_Free(placed);
+    PyBuffer_Release(&infos);
+    PyBuffer_Release(&positions);
+    return result;
+}
+
+/* ---- cells: sprites composited on patches */
+
+/* Black ink of coverage 255 - ink over paper, with pixman's rounding: in colour, and in grey, where coverage is collected
+ * and inverted at the end. */
+static unsigned char
+over(unsigned int paper, unsigned int ink, int colour)
+{
+    unsigned int product = (colour ? paper : 255 - paper) * ink + 128;
+    product = (product + (product >> 8)) >> 8;
+    return (unsigned char)(colour ? product : ink - product);
+}
+
+typedef struct {
+    Py_buffer ink; /* column by column */
+    int64_t at, columns;
+    int is_one_run;
+} Sprite;
+
+/* Columns [first, last) of a canvas that begins at column `begin`, as bytes row by row. */
+static void
+copy_rows(unsigned char *target, const unsigned char *canvas, int64_t begin, int64_t first, int64_t last, int rows,
+          int channels)
+{
+    for (int row = 0; row < rows; row++)
+        for (int64_t column = first; column < last; column++) {
+            memcpy(target, canvas + ((column - begin) * rows + row) * channels, (size_t)channels);
+            target += channels;
+        }
+}
+
+static PyObject *
+rows_of(const unsigned char *canvas, int64_t begin, int64_t first, int64_t last, int rows, int channels)
+{
+    int64_t size = last > first ? (last - first) * rows * channels : 0;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (data != NULL && size)
+        copy_rows((unsigned char *)PyBytes_AsString(data), canvas, begin, first, last, rows, channels);
+    return data;
+}
+
+static PyObject *
+composite(const Sprite *sprites, Py_ssize_t count, int64_t patches, int rows, int channels)
+{
+    int64_t end = patches * rows, low = 0, high = end, right = INT64_MIN;
+    for (Py_ssize_t index = 0; index < count; index++) {
+        const Sprite *sprite = &sprites[index];
+        int64_t last = sprite->at + sprite->columns;
+        if (sprite->at < right && !sprite->is_one_run) /* its runs would have to be laid over what is there one by one */
+            return Py_NewRef(Py_None);
+        if (last > right)
+            right = last;
+        if (sprite->at < low)
+            low = sprite->at;
+        if (last > high)
+            high = last;
+    }
+    if (high - low > MOST_COLUMNS)
+        return Py_NewRef(Py_None);
+    size_t size = (size_t)((high - low) * rows * channels);
+    unsigned char *canvas = PyMem_Malloc(size + 1);
+    if (canvas == NULL)
+        return PyErr_NoMemory();
+    memset(canvas, 255, size);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        const unsigned char *ink = sprites[index].ink.buf;
+        unsigned char *target = canvas + (sprites[index].at - low) * rows * channels;
+        for (Py_ssize_t at = 0; at < sprites[index].ink.len; at++)
+            target[at] = target[at] == 255 ? ink[at] : over(target[at], ink[at], channels == 3);
+    }
+    int64_t patch = (int64_t)rows * rows * channels;
+    PyObject *left = NULL, *after = NULL, *result = NULL;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(patches * patch));
+    if (data != NULL) {
+        unsigned char *pixels = (unsigned char *)PyBytes_AsString(data);
+        for (int64_t number = 0; number < patches; number++)
+            copy_rows(pixels + number * patch, canvas, low, number * rows, (number + 1) * rows, rows, channels);
+        left = rows_of(canvas, low, low, 0, rows, channels);
+        after = rows_of(canvas, low, end, high, rows, channels);
+        if (left != NULL && after != NULL)
+            result = PyTuple_Pack(3, data, left, after);
+    }
+    Py_XDECREF(data);
+    Py_XDECREF(left);
+    Py_XDECREF(after);
+    PyMem_Free(canvas);
+    return result;
+}
+
+static PyObject *
+draw_cell(PyObject *cell, int rows, int channels)
+{
+    long long patches;
+    PyObject *parts, *result = NULL;
+    if (!PyTuple_Check(cell) || !PyArg_ParseTuple(cell, "LO", &patches, &parts)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "cells are tuples of patches and sprites");
+        return NULL;
+    }
+    if (!PyList_Check(parts) || patches < 0 || patches > MOST_COLUMNS / rows) {
+        PyErr_SetString(PyExc_ValueError, "cells have a number of patches and a list of sprites");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(parts), read = 0;
+    Sprite *sprites = PyMem_Malloc((size_t)(count + 1) * sizeof(Sprite));
+    if (sprites == NULL)
+        return PyErr_NoMemory();
+    while (read < count) {
+        PyObject *part = PyList_GetItem(parts, read);
+        Sprite *sprite = &sprites[read];
+        long long at;
+        if (part == NULL || !PyTuple_Check(part)) {
+            if (part != NULL)
+                PyErr_SetString(PyExc_TypeError, "a sprite must be a tuple");
+            break;
+        }
+        if (!PyArg_ParseTuple(part, "y*Lp", &sprite->ink, &at, &sprite->is_one_run))
+            break;
+        sprite->at = at;
+        sprite->columns = sprite->ink.len / ((int64_t)rows * channels);
+        read++;
+        if (at < -MOST_COLUMNS || at > MOST_COLUMNS || sprite->columns > MOST_COLUMNS ||
+            sprite->ink.len % (rows * channels)) {
+            PyErr_SetString(PyExc_ValueError, "a sprite is no list of columns, or far away");
+            break;
+        }
+    }
+    if (!PyErr_Occurred())
+        result = composite(sprites, count, patches, rows, channels);
+    while (read > 0)
+        PyBuffer_Release(&sprites[--read].ink);
+    PyMem_Free(sprites);
+    return result;
+}
+
+PyDoc_STRVAR(cells_doc,
+"cells(cells, rows, channels)\n--\n\n"
+"Cells drawn, each given by its patches and the list of its sprites: columns of ink, the pixel of the first, and\n"
+"whether they are one run. For each (patches, left, right): uint8 [patches, P, P(, 3)] and the ink beyond, uint8\n"
+"[P, columns(, 3)]; or None where a line of several runs reaches onto what is there.");
+
+static PyObject *
+cells(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *given;
+    int rows, channels;
+    if (!PyArg_ParseTuple(args, "Oii:cells", &given, &rows, &channels))
+        return NULL;
+    if (!PyList_Check(given) || rows < 1 || rows > MOST_ROWS || (channels != 1 && channels != 3)) {
+        PyErr_SetString(PyExc_ValueError, "cells takes a list, a height and 1 or 3 channels");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(given);
+    PyObject *result = PyList_New(count);
+    for (Py_ssize_t index = 0; result != NULL && index < count; index++) {
+        PyObject *cell = PyList_GetItem(given, index);
+        PyObject *drawn = cell == NULL ? NULL : draw_cell(cell, rows, channels);
+        if (drawn == NULL)
+            Py_CLEAR(result);
+        else
+            PyList_SetItem(result, index, drawn);
+    }
+    return result;
+}
+
+/* ---- the module */
+
+static PyType_Slot glyphs_slots[] = {
+    {Py_tp_doc, "Glyphs(load): the bitmaps of a font. load(glyph) gives (left, top, rows, columns, coverage)."},
+    {Py_tp_new, glyphs_new},
+    {Py_tp_dealloc, glyphs_dealloc},
+    {0, NULL},
+};
+static PyType_Spec glyphs_spec = {"pixlm.rendering._inner.Glyphs", sizeof(Glyphs), 0, Py_TPFLAGS_DEFAULT, glyphs_slots};
+
+static int
+module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&glyphs_spec);
+    if (type == NULL)
+        return -1;
+    *(PyObject **)PyModule_GetState(module) = type; /* the module's state keeps this reference */
+    if (PyModule_AddObjectRef(module, "Glyphs", type) < 0)
+        return -1;
+    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+static int
+module_clear(PyObject *module)
+{
+    Py_CLEAR(*(PyObject **)PyModule_GetState(module));
+    return 0;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Py_VISIT(*(PyObject **)PyModule_GetState(module));
+    return 0;
+}
+
+static PyMethodDef methods[] = {
+    {"words", words, METH_VARARGS, words_doc},
+    {"cells", cells, METH_VARARGS, cells_doc},
+    {NULL, NULL, 0, NULL},
+};
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_inner", "Inner loops of pixlm.rendering.assembly.", sizeof(PyObject *), methods, slots,
+    module_traverse, module_clear, NULL,
+};
+
+PyMODINIT_FUNC
+PyInit__inner(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,22 @@
+from collections.abc import Callable
+
+INTERFACE: int
+
+class Glyphs:
+    def __init__(self, load: Callable[[int], tuple[int, int, int, int, bytes]], /) -> None: ...
+
+def words(
+    glyphs: Glyphs,
+    infos: bytes,
+    positions: bytes,
+    words: list[str],
+    rtl: bool,
+    circle: int,
+    baseline: int,
+    rows: int,
+    colour: bool,
+    /,
+) -> list[tuple[bytes, int, int, int] | None] | None: ...
+def cells(
+    cells: list[tuple[int, list[tuple[bytes | memoryview, int, bool]]]], rows: int, channels: int, /
+) -> list[tuple[bytes, bytes, bytes] | None]: ...
