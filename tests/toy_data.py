@@ -97,6 +97,7 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "ner-m4_naamapadam": naamapadam,
     "qa": lambda root: questions(root, "xquad/xquad.en.json"),
     "topic": sib,
+    "emohate": toy_texts.emohate,
     "nli": toy_texts.snli,
     "xnli": toy_texts.xnli,
     **{f"glue-{name}": functools.partial(toy_texts.glue, name=name) for name in GLUE},

@@ -90,3 +90,13 @@ def xnli(folder: Path, languages: tuple[str, ...] = ("en", "ur", "sw")) -> Path:
         rows = [(language, x, a, b) for language in languages for a, b, x in _pairs(labels, 6)]
         table(folder / f"xnli.{split}.tsv", ("language", "gold_label", "sentence1", "sentence2"), *rows)
     return folder
+
+
+def emohate(folder: Path) -> Path:
+    """Posts as JSON lines, with 1 for the hateful ones."""
+    folder = folder / "emohate"
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        rows = [{"text": f"{text} 😀", "label": label} for text, label in _sentences()]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder

@@ -10,7 +10,7 @@ from pixlm.cli.report import print_results
 from pixlm.errors import UsageError
 from pixlm.tasks import find_task
 from pixlm.tasks.base import TaskOptions
-from pixlm.training.config import DataConfig
+from pixlm.training.config import DataConfig, RenderConfig
 from pixlm.training.finetune import evaluate_model
 
 
@@ -30,6 +30,8 @@ class Evaluate:
     """Where the data is."""
     task: TaskOptions = field(default_factory=TaskOptions)
     """Choices about the task; not given: those of the model's training."""
+    render: RenderConfig = field(default_factory=RenderConfig)
+    """How text is drawn where it is not as in training: in another font, for example."""
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +47,14 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"--split {args.split}: choose train, dev or test")
     output = Path(args.output).expanduser() if args.output else None
     results = evaluate_model(
-        name, args.model, args.data, args.split, output, options=args.task, batch_size=args.batch_size
+        name,
+        args.model,
+        args.data,
+        args.split,
+        output,
+        options=args.task,
+        batch_size=args.batch_size,
+        render=args.render,
     )
     print_results(results, args.output)
     return 0

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pixlm
 from pixlm import files
 from pixlm.data.digests import cache_folder
-from pixlm.data.encoders import Encoded, InputEncoder, Text
+from pixlm.data.encoders import DrawnText, Encoded, InputEncoder, Text, said
 from pixlm.errors import UsageError
 
 FILE = "encoded.arrow"
@@ -58,7 +59,12 @@ class Request:
     @property
     def key(self) -> bytes:
         """16 bytes that stand for this request."""
-        parts = json.dumps([self.text, isinstance(self.text, tuple), self.stride, self.first_max_length])
+        drawn = (
+            [self.text.num_patches, sha256(self.text.image).hexdigest()] if isinstance(self.text, DrawnText) else None
+        )
+        text = said(self.text)
+        given = [text, isinstance(text, tuple), self.stride, self.first_max_length]
+        parts = json.dumps(given if drawn is None else [*given, *drawn])
         return hashlib.blake2b(parts.encode(), digest_size=16).digest()
 
 

@@ -44,11 +44,16 @@ class TreeExample(Example):
 
 @dataclass(frozen=True, kw_only=True)
 class TextExample(Example):
-    """A text or a pair of texts with a class, or with a number to be estimated."""
+    """A text or a pair of texts with a class, or with a number to be estimated.
+
+    image: the strip that came with it, an encoded picture, of which ``num_patches`` hold text.
+    """
 
     text: str
     text_b: str | None = None
     label: str | float | None = None
+    image: bytes | None = None
+    num_patches: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ WORDS: Mapping[str, Sequence[str]] = {
 }
 """The usual words for splits in file names."""
 
+_PART = re.compile(r"part-\d+(\.jsonl?)?")
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -59,7 +61,8 @@ class Naming:
 
     def split_of(self, path: Path) -> str | None:
         """The split that a file's name says it belongs to."""
-        marked = self._marked(self.stem(path))
+        stem = self.stem(path)
+        marked = self._marked(told_by(path) if _PART.fullmatch(stem) else stem)
         if len(marked) > 1:
             raise UsageError(
                 f"{path}: its name says both {' and '.join(marked)}; name the splits with --data.train FILE ..."
@@ -106,12 +109,20 @@ ENTITIES = Naming((".iob2", ".conll", ".bio", ".jsonl", ".json", ".parquet", ".t
 TABLES = Naming((".tsv", ".csv", ".jsonl", ".json", ".parquet"), WORDS, saved=True)
 """``train.tsv``, ``dev.csv`` ...: one's own texts, SIB-200 (a folder a language)."""
 PAIRS = Naming(
-    (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt"), WORDS, saved=True, ignore=("original", "Diagnostic")
+    (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt", ".gz"),
+    WORDS,
+    saved=True,
+    ignore=("original", "Diagnostic"),
 )
-"""GLUE (``dev_matched.tsv``), SNLI (``snli_1.0_train.jsonl``), MultiNLI, XNLI (``xnli.dev.ur.tsv``); the archives of
-GLUE hold the data a second time in folders called "original"."""
+"""GLUE (``dev_matched.tsv``), SNLI (``snli_1.0_train.jsonl``), MultiNLI, XNLI (``xnli.dev.ur.tsv``), PixelGPT's strips
+(``mnli-train/part-00000.gz``); the archives of GLUE hold the data a second time in folders called "original"."""
 QUESTIONS = Naming((".json", ".jsonl", ".parquet"), WORDS, saved=True)
 """``train-v1.1.json``, ``KorQuAD_v1.0_dev.json``, ``jaquad_train_0000.json``, ``tydiqa-goldp-v1.1-train.json``."""
+
+
+def told_by(path: Path) -> str:
+    """The name that tells what a file holds: its own without the ending, or its folder's if it is a numbered part."""
+    return path.parent.name if _PART.fullmatch(path.stem) else path.stem
 
 
 def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) -> Sources:

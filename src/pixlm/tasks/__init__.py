@@ -14,10 +14,10 @@ from pixlm.tasks.documents import DOCUMENTS
 from pixlm.tasks.entities import NER, TAG
 from pixlm.tasks.parsing import PARSING
 from pixlm.tasks.question_answering import QA
-from pixlm.tasks.texts import CLASSIFY, GLUE, NLI, TOPIC, XNLI
+from pixlm.tasks.texts import CLASSIFY, EMOHATE, GLUE, NLI, TOPIC, XNLI
 from pixlm.tasks.word_labelling import POS
 
-TEXTS: tuple[Task, ...] = (POS, PARSING, NER, TAG, QA, GLUE, NLI, XNLI, TOPIC, CLASSIFY)
+TEXTS: tuple[Task, ...] = (POS, PARSING, NER, TAG, QA, GLUE, NLI, XNLI, TOPIC, EMOHATE, CLASSIFY)
 TASKS: dict[str, Task] = {task.name: task for task in (*TEXTS, *DOCUMENTS)}
 
 

@@ -257,6 +257,10 @@ class FinetuneConfig(RunConfig):
 
     seeds: str | None = None
     """Several seeds, such as 0,1,2: one run each in a folder of its own, then mean and standard deviation."""
+    modality: Literal["pixel", "text", "pair"] | None = None
+    """What PixelGPT reads text as: strips, tokens, or both, image first; not given: what it was trained with."""
+    tokenizer: str | None = None
+    """Folder of the tokenizer of a PixelGPT model that has none, or of a new one; not given: learnt from the texts."""
     task: TaskOptions = field(default_factory=TaskOptions)
     """Choices about the task."""
     data: DataConfig = field(default_factory=DataConfig)

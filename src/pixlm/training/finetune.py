@@ -26,9 +26,10 @@ from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives import SequenceToSequence
 from pixlm.training.card import write_card
-from pixlm.training.config import DataConfig, FinetuneConfig
+from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.layers import freeze
+from pixlm.training.modality import encoder_options, note_padding, settle_modality, settle_tokens
 from pixlm.training.output import METRICS, RUN
 from pixlm.training.pages import equip, fit_config, ready, settle_config
 from pixlm.training.plan import Split, make_plan
@@ -98,9 +99,11 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
     task, config, examples = material.task, material.config, material.examples
     model_config = hub.load_config(config.model, **task.config_for(material.labels))
     settle_config(config, model_config)
+    settle_modality(config, model_config)
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
     encoder = _encoder(material)
+    settle_tokens(config, model_config, encoder)
     fit_config(config, model_config, encoder)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     dev = Split(*task.rows(material.validation, encoder)) if material.validation else None
@@ -110,6 +113,7 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
     sizes = {name: len(given) for name, given in examples.items()}
     report_data(material.data, sizes, encoder, material.problems.summary())
     model = hub.load_model(config.model, model_class, config=model_config)
+    note_padding(model, encoder)
     notes = ready(model, encoder, config.page)
     freeze(model, config.train.freeze)
     if is_main_process():
@@ -166,7 +170,8 @@ def _encoder(material: Material) -> InputEncoder:
         config.model,
         texts=task.texts(train),
         pages=config.page.overrides(),
-        tokenizer=config.page.tokenizer,
+        tokenizer=config.tokenizer or config.page.tokenizer,
+        **encoder_options(config),
         **config.render.overrides(),
     )
     if isinstance(encoder, PageEncoder):
@@ -205,14 +210,18 @@ def evaluate_model(
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
+    render: RenderConfig | None = None,
 ) -> Results:
     """Scores of a fine-tuned model on one split; with ``output``, writes metrics.json and predictions there.
 
-    options: default those that the model was trained with.
+    options: default those that the model was trained with; render: in other fonts, say, than it was trained with.
     """
     if output is not None:
         _refuse_run_folder(output)
     found, examples = model_and_examples(task_name, model_name, data, split, options)
+    if render is not None and (changes := {**render.overrides(), **({"mode": render.mode} if render.mode else {})}):
+        found = dataclasses.replace(found, encoder=hub.load_encoder(model_name, **changes))
+        found.encoder.check_model(found.model.config, model_name)
     task = found.task
     predictions, scores = found.run(examples, batch_size)
     results = {split: scores, **_group_scores(task, split, predictions)}

@@ -110,7 +110,7 @@ class Causal(Way):
             texts=texts,
             tokenizer=given.tokenizer,
             mode=config.render.mode,
-            **({"modality": sides} if isinstance(stored, PixelGPTConfig) else {}),
+            modality=sides,
             **config.render.overrides(),
         )
         if isinstance(self.encoder, PairedText):

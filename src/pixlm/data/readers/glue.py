@@ -14,6 +14,7 @@ from pixlm.data.examples import TextExample
 from pixlm.data.readers.problems import Problems, read_lines
 from pixlm.data.readers.records import Record, read_records
 from pixlm.data.readers.texts import Labels, TextColumns, from_records
+from pixlm.data.splits import told_by
 from pixlm.errors import UsageError
 
 
@@ -97,7 +98,8 @@ def read_glue(path: Path, task: str, *, labelled: bool = True, problems: Problem
     records: Iterable[Record] = read_records(path, header=header, ragged=spec.ragged, problems=problems)
     columns = spec.native if path.suffix.lower() in (".tsv", ".txt") else spec.plain
     hidden = False
-    if labelled and "test" in path.stem:
+    told = told_by(path)
+    if labelled and "test" in told:
         records = list(records)
         hidden = _hidden_labels(records, columns.label)
     return from_records(
@@ -107,7 +109,7 @@ def read_glue(path: Path, task: str, *, labelled: bool = True, problems: Problem
         labelled=labelled and not hidden,
         regression=spec.regression,
         labels=spec.labels,
-        group=next((part for part in spec.parts if part in path.stem), ""),
+        group=next((part for part in spec.parts if part in told), ""),
         problems=problems,
     )
 

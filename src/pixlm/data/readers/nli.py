@@ -10,6 +10,7 @@ from pixlm.data.examples import TextExample
 from pixlm.data.readers.problems import Problems
 from pixlm.data.readers.records import Record, peek, read_records
 from pixlm.data.readers.texts import Labels, TextColumns, from_records
+from pixlm.data.splits import told_by
 from pixlm.errors import UsageError
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
@@ -30,7 +31,7 @@ def read_nli(path: Path, *, labelled: bool = True, problems: Problems | None = N
     """
     problems = problems or Problems()
     records = read_records(path, problems=problems)
-    group = next((part for part in ("mismatched", "matched") if part in path.stem), "")
+    group = next((part for part in ("mismatched", "matched") if part in told_by(path)), "")
     return _examples(records, path, labelled, group, problems)
 
 
@@ -46,7 +47,7 @@ def read_xnli(path: Path, *, labelled: bool = True, problems: Problems | None = 
 
 
 def _language(path: Path) -> str:
-    in_name = (part for part in re.split(r"[._\-]", path.stem) if part in XNLI_LANGUAGES)
+    in_name = (part for part in re.split(r"[._\-]", told_by(path)) if part in XNLI_LANGUAGES)
     in_folders = (part.name for part in path.parents if part.name in XNLI_LANGUAGES)
     for language in (*in_name, *in_folders):
         return language

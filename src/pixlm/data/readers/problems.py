@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from pixlm.data.examples import Example
 from pixlm.errors import UsageError
@@ -81,23 +83,26 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     As :func:`read_text` has them.
     """
-    with _open(path) as file:
-        # Bytes are split at line feeds only: U+2028, form feeds and the like may stand inside a word.
-        for number, data in enumerate(file, start=1):
-            encoding = "utf-8-sig" if number == 1 else "utf-8"
-            line = data.decode(encoding, errors="surrogateescape").removesuffix("\n").removesuffix("\r")
-            if line.strip(" \t\r"):
-                yield number, line
+    try:
+        with _open(path) as file:
+            # Bytes are split at line feeds only: U+2028, form feeds and the like may stand inside a word.
+            for number, data in enumerate(file, start=1):
+                encoding = "utf-8-sig" if number == 1 else "utf-8"
+                line = data.decode(encoding, errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+                if line.strip(" \t\r"):
+                    yield number, line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(f"{path}: is damaged or cut off ({error}); fetch or pack it again") from None
 
 
 def _open(path: Path) -> BinaryIO:
     try:
-        file = path.open("rb")
+        file = cast(BinaryIO, gzip.GzipFile(path)) if path.suffix.lower() == ".gz" else path.open("rb")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: is a folder, not a file") from None
-    if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+    if path.suffix.lower() != ".gz" and file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
         file.close()
         raise UsageError(f"{path}: is UTF-16 text; save it as UTF-8")
     file.seek(0)

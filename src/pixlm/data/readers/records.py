@@ -15,8 +15,8 @@ from pixlm.data.readers.problems import Problems, read_lines, read_text, text_pr
 from pixlm.data.splits import is_saved
 from pixlm.errors import UsageError
 
-SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt")
-"""Of files; ``.txt`` holds tab-separated columns, as SNLI's and MultiNLI's do."""
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet", ".txt", ".gz")
+"""Of files; ``.gz`` holds JSON lines; ``.txt`` holds tab-separated columns, as SNLI's and MultiNLI's do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def read_records(
     suffix = path.suffix.lower()
     if path.is_dir() or suffix == ".parquet":
         return table_rows(path, load_table(path))
-    if suffix == ".jsonl" or (suffix == ".json" and not _one_document(path)):
+    if suffix in (".jsonl", ".gz") or (suffix == ".json" and not _one_document(path)):
         return _json_lines(path, problems)
     if suffix == ".json":
         return _json(path, problems)

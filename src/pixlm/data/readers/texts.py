@@ -5,6 +5,8 @@ GLUE, NLI and SIB-200 (:mod:`glue`, :mod:`nli`, :mod:`sib`) are declared on top 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -183,7 +185,23 @@ def _example(
         text=_text(values, columns.text),
         text_b=_text(values, columns.text_b) if columns.text_b else None,
         label=label,
+        **_strip(values),
     )
+
+
+def _strip(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The image of a row that came drawn, as PixelGPT's published files have them: base64, and its patches of text."""
+    if "image" not in values or "num_patches" not in values:
+        return {}
+    image, patches = values["image"], values["num_patches"]
+    if not isinstance(image, str) or not isinstance(patches, int) or isinstance(patches, bool) or patches < 0:
+        raise ValueError(
+            f"image and num_patches must be base64 text and a count, not {image!r:.40} and {patches!r:.40}"
+        )
+    try:
+        return {"image": base64.b64decode(image, validate=True), "num_patches": patches}
+    except binascii.Error as error:
+        raise ValueError(f"the image is no base64 ({error})") from None
 
 
 def _text(values: Mapping[str, Any], column: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pixlm.data.cache import CachedEncoder
 from pixlm.data.draw import Draw, Drawn
 from pixlm.data.encoders import Encoded, InputEncoder, RenderedText
 from pixlm.data.pairs import PairedText
@@ -236,6 +237,8 @@ class CausalUnits(Objective):
 
 def sides_of(encoder: InputEncoder) -> tuple[RenderedText | None, TokenizedText | None]:
     """(what draws, what cuts to tokens) of an encoder of either or both."""
+    if isinstance(encoder, CachedEncoder):
+        encoder = encoder.encoder
     if isinstance(encoder, PairedText):
         return encoder.patches, encoder.tokens
     return (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pixlm.data.encoders import InputEncoder, Text
+from pixlm.data.encoders import DrawnText, InputEncoder, Text
 from pixlm.data.examples import TextExample
 from pixlm.data.readers.cleaning import close_up
 from pixlm.data.splits import Naming
@@ -72,9 +72,9 @@ class TextTask(Task[TextExample]):
 
     def text(self, example: TextExample) -> Text:
         prepare = close_up if self.options.clean else str
-        if example.text_b is None:
-            return prepare(example.text)
-        return prepare(example.text), prepare(example.text_b)
+        text = prepare(example.text)
+        said = text if example.text_b is None else (text, prepare(example.text_b))
+        return said if example.image is None else DrawnText(said, example.image, example.num_patches, example.where)
 
     def labels(self, examples: Sequence[TextExample]) -> list[str]:
         if self.numeric:
