@@ -156,7 +156,14 @@ def test_bfloat16(config, batch):
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    [("pixel-large", 330.1), ("pixel-base", 112.3), ("pixel-small", 25.4), ("pixel-tiny", 3.3), ("pixel-nano", 1.0)],
+    [
+        ("pixel-large", 330.1),
+        ("pixel-base", 112.3),
+        ("pixel-small", 25.4),
+        ("pixel-tiny", 3.3),
+        ("pixel-tiny-rotary", 3.2),
+        ("pixel-nano", 1.0),
+    ],
 )
 def test_presets(name, millions):
     with torch.device("meta"):
@@ -177,3 +184,23 @@ def test_unknown_preset_lists_names():
     with pytest.raises(UsageError, match=r"pixel-base, .* did you mean pixel-base"):
         preset("pixel-bse")
     assert preset("pixel-nano", mask_ratio=0.5).mask_ratio == 0.5
+
+
+def test_ink_starts_from_white_as_zero():
+    model = PixelForPreTraining(preset("pixel-nano", projection_init="ink"))
+    embed = model.vit.embeddings.patch_embeddings
+    white = torch.ones(1, 1, 256)
+    assert embed(white).abs().max() < 1e-4
+    bound = (6 / (256 + 128)) ** 0.5
+    assert 3.9 * bound < embed.projection.weight.abs().max() <= 4 * bound
+
+
+def test_ink_is_stored_and_an_unknown_start_is_refused(tmp_path):
+    model = PixelForPreTraining(preset("pixel-nano", projection_init="ink"))
+    model.save_pretrained(tmp_path)
+    again = PixelForPreTraining.from_pretrained(tmp_path)
+    assert again.config.projection_init == "ink"
+    ours, theirs = model.state_dict(), again.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    with pytest.raises(UsageError, match="projection_init"):
+        preset("pixel-nano", projection_init="blots")

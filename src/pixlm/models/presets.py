@@ -80,6 +80,22 @@ PRESETS: dict[str, dict[str, Any]] = {
         "decoder_intermediate_size": 512,
         "num_channels": 1,
     },
+    # 3.2 M: the architecture of pixlm-tiny, the model that comes with pixlm. Rotary positions, a projection that starts
+    # from ink, and larger initial weights (0.02 is for wide layers) leave the plateau of the mean patch sooner.
+    "pixel-tiny-rotary": {
+        "hidden_size": 192,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 3,
+        "intermediate_size": 768,
+        "decoder_hidden_size": 128,
+        "decoder_num_attention_heads": 4,
+        "decoder_num_hidden_layers": 2,
+        "decoder_intermediate_size": 512,
+        "num_channels": 1,
+        "initializer_range": 0.05,
+        "position_embedding_type": "rotary",
+        "projection_init": "ink",
+    },
     # 1.0 M: for demonstrations and tests, minutes on a CPU
     "pixel-nano": {
         "hidden_size": 128,

@@ -100,6 +100,10 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         value = getattr(settings, name)
         if value is not None and not low <= value < high:
             raise UsageError(f"--train.{name.replace('_', '-')} {value}: must be at least {low} and below {high}")
+    if settings.optimizer == "muon" and settings.sharding != "none":
+        raise UsageError("--train.optimizer muon needs whole matrices; leave out --train.sharding, or use adamw")
+    if settings.optimizer == "muon" and not hasattr(torch.optim, "Muon"):
+        raise UsageError(f"--train.optimizer muon needs torch 2.9 or newer, and this is {torch.__version__}; use adamw")
     if any(not 0 <= beta < 1 for beta in settings.adam_betas):
         raise UsageError("--train.adam-betas must both be at least 0 and below 1")
     for tracker in settings.report_to:

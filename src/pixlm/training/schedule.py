@@ -9,6 +9,7 @@ import torch
 
 from pixlm.training.config import TrainConfig
 from pixlm.training.layers import layer_depths
+from pixlm.training.muon import MuonAndAdamW
 
 
 def learning_rate(settings: TrainConfig, step: int, *, steps: int, warmup_steps: int) -> float:
@@ -56,8 +57,11 @@ def legacy_rate(
     return curve(step)
 
 
-def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool) -> torch.optim.AdamW:
-    """AdamW with weight decay on everything but biases and norms, as BERT's and PIXEL's recipes have it."""
+def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool) -> torch.optim.Optimizer:
+    """AdamW with weight decay on everything but biases and norms, as BERT's and PIXEL's recipes have it.
+
+    ``settings.optimizer`` "muon" gives the weights of linear layers inside its stacks of layers to Muon.
+    """
     plain = {
         f"{prefix}.{name}" if prefix else name
         for prefix, module in model.named_modules()
@@ -70,17 +74,39 @@ def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool
     if settings.layer_decay is not None:
         depths, top = layer_depths(model)
         scales = {name: settings.layer_decay ** (top - depths[name]) for name in trained}
+    inner = inner_matrices(model) if settings.optimizer == "muon" else set()
+    matrices: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     for scale in sorted(set(scales.values()), reverse=True):
         alike = {name: value for name, value in trained.items() if scales[name] == scale}
+        others = {name: value for name, value in alike.items() if name not in inner}
+        matrices.append({"params": [value for name, value in alike.items() if name in inner], "scale": scale})
         groups += [
-            {"params": [value for name, value in alike.items() if name not in plain], "scale": scale},
-            {"params": [value for name, value in alike.items() if name in plain], "weight_decay": 0.0, "scale": scale},
+            {"params": [value for name, value in others.items() if name not in plain], "scale": scale},
+            {"params": [value for name, value in others.items() if name in plain], "weight_decay": 0.0, "scale": scale},
         ]
-    return torch.optim.AdamW(
+    adamw = torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=settings.learning_rate,
         betas=settings.adam_betas,
         weight_decay=settings.weight_decay,
         fused=fused,
     )
+    matrices = [group for group in matrices if group["params"]]
+    if not matrices:
+        return adamw
+    return MuonAndAdamW(matrices, adamw, weight_decay=settings.weight_decay)
+
+
+def inner_matrices(model: torch.nn.Module) -> set[str]:
+    """Names of the weights of the linear layers in a model's stacks of layers (``torch.nn.ModuleList``).
+
+    What is outside them is an embedding, a projection between two widths, or a head: Muon is not made for these.
+    """
+    return {
+        f"{stack}.{name}.weight"
+        for stack, modules in model.named_modules()
+        if isinstance(modules, torch.nn.ModuleList)
+        for name, module in modules.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }

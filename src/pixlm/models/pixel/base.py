@@ -65,7 +65,7 @@ class PixelPreTrainedModel(PreTrainedModel):
             init.ones_(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, nn.Conv2d):
-            reset_projection(module)
+            reset_projection(module, self.config.projection_init)
         elif isinstance(module, PixelEmbeddings | Biaffine):
             module.reset_parameters()
 

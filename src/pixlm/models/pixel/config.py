@@ -33,6 +33,15 @@ class PositionType(StrEnum):
     """Queries and keys turned by their position (Su et al. 2021, "RoFormer"); no table, and so no longest input."""
 
 
+class ProjectionInit(StrEnum):
+    """What the patch projection starts from, without a checkpoint."""
+
+    XAVIER = "xavier"
+    """As the published pre-training."""
+    INK = "ink"
+    """White paper becomes zero, and ink four times as strong: content is not drowned out by what all patches share."""
+
+
 class PixelConfig(PretrainedConfig):
     """Shape and regularisation of a PIXEL model. The defaults are the published ``pixel-base``.
 
@@ -54,6 +63,7 @@ class PixelConfig(PretrainedConfig):
             table once with :func:`pixlm.models.resize_positions`.
         position_embedding_type: "sincos" or "rotary" (see :class:`PositionType`); ``rope_theta`` is the base of the
             rotary frequencies.
+        projection_init: "xavier" or "ink" (see :class:`ProjectionInit`).
         pooling_mode: of :class:`PixelForSequenceClassification`, see :class:`PoolingMode`; upstream's spelling
             ``"pma4"`` means "pma" with 4 heads. None means "mean", or what the weights of an upstream checkpoint show.
         pma_heads: attention heads of "pma".
@@ -93,6 +103,7 @@ class PixelConfig(PretrainedConfig):
         interpolate_pos_encoding: bool | None = None,
         position_embedding_type: str = PositionType.SINCOS,
         rope_theta: float = 10000.0,
+        projection_init: str = ProjectionInit.XAVIER,
         pooling_mode: str | None = None,
         pma_heads: int | None = None,
         add_layer_norm: bool = True,
@@ -125,6 +136,7 @@ class PixelConfig(PretrainedConfig):
         )
         self.position_embedding_type = _choice(PositionType, "position_embedding_type", position_embedding_type)
         self.rope_theta = rope_theta
+        self.projection_init = _choice(ProjectionInit, "projection_init", projection_init)
         spelt_out = re.fullmatch(r"pma(\d+)", pooling_mode or "")
         if spelt_out:
             pooling_mode, pma_heads = PoolingMode.PMA, int(spelt_out[1])
