@@ -65,7 +65,7 @@ def test_words_equal_what_python_draws(rgb):
             shaped = font.shape_apart(f"  {'   '.join(some)}  ", script=setting.script, rtl=rtl)
             circle = -1 if font.circle is None else font.circle
             ours = compiled.inner.words(
-                inks._glyphs(font), shaped.infos, shaped.positions, some, rtl, circle, baseline, 16, rgb
+                renderer._painter.bitmaps(font), shaped.infos, shaped.positions, some, rtl, circle, baseline, 16, rgb
             )
             assert ours == inks._found(shaped, some, font, rtl, baseline), (some, baseline)
             seen += sum(ink is not None for ink in ours or ())

@@ -1,6 +1,6 @@
-/* The inner loops of `pixlm.rendering.assembly`, compiled: words of glyphs, cells of sprites.
+/* The inner loops of `pixlm.rendering.assembly`, compiled: words and runs of glyphs, cells of sprites.
  *
- * Everything here is also written in Python (`assembly.inks`, `assembly.tiles`), which is what runs where this module was
+ * Everything here is also written in Python (`assembly.inks`, `pieces`, `tiles`), which is what runs where this module was
  * not built, and gives the same bytes. Python's limited API is used, so that one build serves every version from 3.11.
  *
  * Nothing that comes in is trusted: lengths of buffers are checked, numbers are reckoned with in 64 bits, sizes are
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INTERFACE 1 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
+#define INTERFACE 2 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
 
 enum { UNITS = 1024, RECORD = 20, MOST_ROWS = 4096, MOST_COLUMNS = 1 << 20, MOST_GLYPHS = 1 << 24 };
 enum { UNSAFE_TO_BREAK = 1, UNSAFE_TO_CONCAT = 2 }; /* hb_glyph_flags_t */
@@ -244,6 +244,36 @@ visible(const Bitmap *bitmap, int64_t row, int rows, int32_t *first, int32_t *en
     return *first < *end;
 }
 
+/* Columns [low, high) of glyphs of one run in black ink: bytes, column by column. */
+static PyObject *
+paint(const Placed *placed, Py_ssize_t count, int64_t low, int64_t high, int rows, int colour)
+{
+    int64_t size = (high - low) * rows;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(colour ? 3 * size : size));
+    if (data == NULL)
+        return NULL;
+    unsigned char *paper = (unsigned char *)PyBytes_AsString(data);
+    memset(paper, 255, (size_t)size);
+    for (Py_ssize_t index = 0; index < count; index++) { /* coverage adds up, limited to 255 */
+        const Bitmap *bitmap = placed[index].bitmap;
+        int64_t top = placed[index].row;
+        int64_t begin = top < 0 ? -top : 0, stop = rows - top < bitmap->rows ? rows - top : bitmap->rows;
+        for (int32_t column = bitmap->first; column < bitmap->end; column++) {
+            int64_t at = placed[index].column + column - low;
+            if (at < 0 || at >= high - low)
+                continue; /* its ink is above or below the canvas */
+            unsigned char *target = paper + at * rows;
+            const unsigned char *alpha = bitmap->alpha + (int64_t)column * bitmap->rows;
+            for (int64_t row = begin; row < stop; row++)
+                target[top + row] = target[top + row] > alpha[row] ? target[top + row] - alpha[row] : 0;
+        }
+    }
+    if (colour)
+        for (int64_t at = size - 1; at >= 0; at--)
+            memset(paper + 3 * at, paper[at], 3);
+    return data;
+}
+
 /* (data, width, first, last) of a word's ink, None if it has to go another way. */
 static PyObject *
 draw_word(Glyphs *glyphs, const Shaped *shaped, Py_ssize_t first, Py_ssize_t last, int64_t baseline, int rows,
@@ -279,30 +309,8 @@ draw_word(Glyphs *glyphs, const Shaped *shaped, Py_ssize_t first, Py_ssize_t las
     }
     if (low < -rows || high > pen + rows || pen > MOST_COLUMNS)
         return Py_NewRef(Py_None);
-    int64_t size = (high - low) * rows;
-    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(colour ? 3 * size : size));
-    if (data == NULL)
-        return NULL;
-    unsigned char *paper = (unsigned char *)PyBytes_AsString(data);
-    memset(paper, 255, (size_t)size);
-    for (Py_ssize_t index = 0; index < count; index++) { /* coverage adds up, limited to 255 */
-        const Bitmap *bitmap = placed[index].bitmap;
-        int64_t top = placed[index].row;
-        int64_t begin = top < 0 ? -top : 0, stop = rows - top < bitmap->rows ? rows - top : bitmap->rows;
-        for (int32_t column = bitmap->first; column < bitmap->end; column++) {
-            int64_t at = placed[index].column + column - low;
-            if (at < 0 || at >= high - low)
-                continue; /* its ink is above or below the canvas */
-            unsigned char *target = paper + at * rows;
-            const unsigned char *alpha = bitmap->alpha + (int64_t)column * bitmap->rows;
-            for (int64_t row = begin; row < stop; row++)
-                target[top + row] = target[top + row] > alpha[row] ? target[top + row] - alpha[row] : 0;
-        }
-    }
-    if (colour)
-        for (int64_t at = size - 1; at >= 0; at--)
-            memset(paper + 3 * at, paper[at], 3);
-    return Py_BuildValue("NLLL", data, (long long)pen, (long long)low, (long long)high);
+    PyObject *data = paint(placed, count, low, high, rows, colour);
+    return data == NULL ? NULL : Py_BuildValue("NLLL", data, (long long)pen, (long long)low, (long long)high);
 }
 
 PyDoc_STRVAR(words_doc,
@@ -379,6 +387,76 @@ done:
     PyMem_Free(placed);
     PyBuffer_Release(&infos);
     PyBuffer_Release(&positions);
+    return result;
+}
+
+/* ---- run: one run of a line that was laid out */
+
+PyDoc_STRVAR(run_doc,
+"run(glyphs, numbers, x, y, baseline, rows, colour)\n--\n\n"
+"The ink of a run: the numbers of its glyphs, and their origins in units right of its start and below its baseline.\n"
+"(data, first, last) as of `pieces.Picture`, or None if it is too wide.");
+
+static PyObject *
+run(PyObject *module, PyObject *args)
+{
+    PyObject *store, *numbers, *xs, *ys, *result = NULL;
+    int rows, colour;
+    long long baseline;
+    PyTypeObject *type = *(PyTypeObject **)PyModule_GetState(module);
+    if (!PyArg_ParseTuple(args, "OOOOLip:run", &store, &numbers, &xs, &ys, &baseline, &rows, &colour))
+        return NULL;
+    if (!PyObject_TypeCheck(store, type) || !PyList_Check(numbers) || !PyList_Check(xs) || !PyList_Check(ys)) {
+        PyErr_SetString(PyExc_TypeError, "run takes Glyphs and three lists");
+        return NULL;
+    }
+    Py_ssize_t count = PyList_Size(numbers), used = 0;
+    if (PyList_Size(xs) != count || PyList_Size(ys) != count || rows < 1 || rows > MOST_ROWS || baseline > INT32_MAX ||
+        baseline < INT32_MIN) {
+        PyErr_SetString(PyExc_ValueError, "lists of different lengths, or rows or baseline out of range");
+        return NULL;
+    }
+    Placed *placed = PyMem_Malloc((size_t)(count + 1) * sizeof(Placed));
+    if (placed == NULL)
+        return PyErr_NoMemory();
+    int64_t low = 0, high = 0;
+    for (Py_ssize_t index = 0; index < count; index++) {
+        PyObject *number = PyList_GetItem(numbers, index), *x = PyList_GetItem(xs, index), *y = PyList_GetItem(ys, index);
+        if (number == NULL || x == NULL || y == NULL)
+            goto done;
+        long long glyph = PyLong_AsLongLong(number), right = PyLong_AsLongLong(x), down = PyLong_AsLongLong(y);
+        if (PyErr_Occurred())
+            goto done;
+        if (glyph == EMPTY_GLYPH)
+            continue;
+        if (glyph < 0 || glyph > MOST_GLYPHS || right > INT64_MAX / 4 || right < INT64_MIN / 4 || down > INT32_MAX ||
+            down < INT32_MIN) {
+            PyErr_SetString(PyExc_ValueError, "a glyph's number or place is out of range");
+            goto done;
+        }
+        const Bitmap *bitmap = bitmap_of((Glyphs *)store, (uint32_t)glyph);
+        if (bitmap == NULL)
+            goto done;
+        int32_t begin, end;
+        int64_t row = to_pixels(baseline + down);
+        if (!visible(bitmap, row, rows, &begin, &end))
+            continue;
+        int64_t column = to_pixels(right) + bitmap->left;
+        if (!used || column + begin < low)
+            low = column + begin;
+        if (!used || column + end > high)
+            high = column + end;
+        placed[used++] = (Placed){bitmap, column, row - bitmap->top};
+    }
+    if (high - low > MOST_COLUMNS)
+        result = Py_NewRef(Py_None);
+    else {
+        PyObject *data = paint(placed, used, low, high, rows, colour);
+        if (data != NULL)
+            result = Py_BuildValue("NLL", data, (long long)low, (long long)high);
+    }
+done:
+    PyMem_Free(placed);
     return result;
 }
 
@@ -584,6 +662,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 
 static PyMethodDef methods[] = {
     {"words", words, METH_VARARGS, words_doc},
+    {"run", run, METH_VARARGS, run_doc},
     {"cells", cells, METH_VARARGS, cells_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -17,6 +17,9 @@ def words(
     colour: bool,
     /,
 ) -> list[tuple[bytes, int, int, int] | None] | None: ...
+def run(
+    glyphs: Glyphs, numbers: list[int], x: list[int], y: list[int], baseline: int, rows: int, colour: bool, /
+) -> tuple[bytes, int, int] | None: ...
 def cells(
     cells: list[tuple[int, list[tuple[bytes | memoryview, int, bool]]]], rows: int, channels: int, /
 ) -> list[tuple[bytes, bytes, bytes] | None]: ...

@@ -10,15 +10,19 @@ where runs overlap.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pixlm.rendering import compiled
 from pixlm.rendering.font import UNITS, Bitmap, Font
 from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import run_positions
 from pixlm.rendering.missing import MissingBox
 from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH
+
+if TYPE_CHECKING:
+    from pixlm.rendering._inner import Glyphs
 
 
 class Points(NamedTuple):
@@ -42,6 +46,7 @@ class Painter:
         self.rgb = rgb
         self._missing_box = missing_box
         self._points: dict[tuple[Font, int, int], Points] = {}
+        self._bitmaps: dict[Font, Glyphs] = {}
 
     def blank(self, columns: int) -> np.ndarray:
         """An empty canvas: uint8 [columns, rows] of coverage (grey), [columns, rows, 3] white (colour)."""
@@ -111,6 +116,19 @@ class Painter:
         if points is None:
             points = self._points[key] = self._clip(font.bitmap(glyph), row)
         return points
+
+    def bitmaps(self, font: Font) -> Glyphs:
+        """A font's bitmaps for the compiled loops, which must be there."""
+        glyphs = self._bitmaps.get(font)
+        if glyphs is None:
+
+            def load(glyph: int) -> tuple[int, int, int, int, bytes]:
+                bitmap = font.bitmap(glyph)
+                return bitmap.left, bitmap.top, *bitmap.alpha.shape, bitmap.alpha.tobytes()
+
+            assert compiled.inner is not None
+            glyphs = self._bitmaps[font] = compiled.inner.Glyphs(load)
+        return glyphs
 
     def coverage(self, glyphs: list[Points], columns: list[int], width: int) -> np.ndarray:
         """Glyphs of one run, each with its origin in a column: uint8 [width, rows]. No ink may be beyond ``width``."""

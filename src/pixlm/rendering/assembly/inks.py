@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from pixlm.rendering.drawing import Painter, Points
 from pixlm.rendering.font import UNITS, Font
 from pixlm.rendering.layout import ShapedLine
 from pixlm.rendering.shaping import EMPTY_GLYPH, UNKNOWN_GLYPH, Shaped
-
-if TYPE_CHECKING:
-    from pixlm.rendering._inner import Glyphs
 
 _LONGEST_WORD = 1024
 _CACHE_BYTES = 64 << 20
@@ -41,7 +37,6 @@ class Inks:
         self._draw = draw
         self._tables: dict[tuple[Setting, int], dict[str, Picture | None]] = {}
         self._bytes = 0
-        self._bitmaps: dict[Font, Glyphs] = {}  # of the compiled loop
 
     def find(self, words: Sequence[str], setting: Setting, baseline: int) -> list[Picture | None]:
         """The ink of each word, None for those that cannot be drawn apart; ``width`` leaves the space after it out."""
@@ -53,18 +48,27 @@ class Inks:
             table = self._tables[setting, baseline] = {"": Picture(b"", 0, 0, 0)}
         new = [word for word in dict.fromkeys(words) if word not in table]
         if new:
-            apart = []
+            apart = new if self._are_ordinary(new, setting) else []
             for word in new:
                 table[word] = None
-                if len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
+                if apart is not new and len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
                     if (setting.level and has_numbers(word)) or self._words.has_colour(setting):
                         table[word] = self._laid_out(word, setting, baseline)
                     else:
                         apart.append(word)
             if apart:
                 table.update(self._drawn(apart, setting, baseline))
-            self._bytes += sum(150 + len(word) + len(ink.data if (ink := table[word]) else b"") for word in new)
+            self._bytes += sum([150 + len(word) + len(ink.data if (ink := table[word]) else b"") for word in new])
         return [table[word] for word in words]
+
+    def _are_ordinary(self, words: list[str], setting: Setting) -> bool:
+        """Whether all of these words may stand alone and are one run each, which is usual and quickly seen."""
+        return (
+            max(map(len, words)) <= _LONGEST_WORD
+            and not self._words.has_colour(setting)
+            and self._words.may_all_stand_alone(words, setting)
+            and not (setting.level and has_numbers("".join(words)))
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that is kept, for `store`."""
@@ -113,25 +117,12 @@ class Inks:
             found = self._found(shaped, words, font, rtl, baseline)
         else:
             found = compiled.inner.words(
-                self._glyphs(font), shaped.infos, shaped.positions, words, rtl,
+                self._painter.bitmaps(font), shaped.infos, shaped.positions, words, rtl,
                 -1 if font.circle is None else font.circle, baseline, self._painter.rows, self._painter.rgb,
             )  # fmt: skip
         if found is None:
             return {word: ink for one in words for word, ink in self._drawn([one], setting, baseline).items()}
         return {word: ink and Picture(*ink) for word, ink in zip(words, found, strict=True)}
-
-    def _glyphs(self, font: Font) -> Glyphs:
-        """A font's bitmaps for the compiled loop."""
-        assert compiled.inner is not None
-        glyphs: Glyphs | None = self._bitmaps.get(font)
-        if glyphs is None:
-
-            def load(glyph: int) -> tuple[int, int, int, int, bytes]:
-                bitmap = font.bitmap(glyph)
-                return bitmap.left, bitmap.top, *bitmap.alpha.shape, bitmap.alpha.tobytes()
-
-            glyphs = self._bitmaps[font] = compiled.inner.Glyphs(load)
-        return glyphs
 
     def _found(
         self, shaped: Shaped, words: list[str], font: Font, rtl: bool, baseline: int

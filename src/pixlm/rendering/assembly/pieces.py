@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixlm.rendering import compiled
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.drawing import Painter as InkPainter
 from pixlm.rendering.drawing import Points
 from pixlm.rendering.font import UNITS
 from pixlm.rendering.layout import ShapedLine, ShapedRun
-from pixlm.rendering.line import Line
+from pixlm.rendering.line import Line, run_positions
 from pixlm.rendering.shaping import EMPTY_GLYPH
 
 #: Pixels of columns; a part of a mapped file, or bytes.
@@ -42,6 +43,10 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
     """The ink of a line that is drawn alone with its baseline ``baseline`` units below the top."""
     if isinstance(painter, InkPainter) and isinstance(line, ShapedLine) and is_one_run(line):
         return _ink_of_run(line.runs[0], painter, baseline)
+    if isinstance(painter, InkPainter) and isinstance(line, ShapedLine) and line.runs:
+        ink = _ink_of_runs(line, painter, baseline)
+        if ink is not None:
+            return ink
     margin = painter.rows  # around the line, for ink that reaches beyond its advance
     blank = 255 if painter.rgb else 0
     while True:
@@ -58,15 +63,42 @@ def ink_of(line: Line, painter: Painter, baseline: int) -> Picture:
 
 def is_one_run(line: Line) -> bool:
     """Whether a line is one run of black glyphs."""
-    return (
-        isinstance(line, ShapedLine)
-        and len(line.runs) == 1
-        and not line.runs[0].boxes
-        and not line.runs[0].item.font.has_colour
-    )
+    return isinstance(line, ShapedLine) and len(line.runs) == 1 and _is_black(line.runs[0])
+
+
+def _is_black(run: ShapedRun) -> bool:
+    return not run.boxes and not run.item.font.has_colour
+
+
+def _ink_of_runs(line: ShapedLine, painter: InkPainter, baseline: int) -> Picture | None:
+    """A line of black runs side by side; None if one reaches onto another or has other glyphs."""
+    white = b"\xff" * painter.rows * (3 if painter.rgb else 1)
+    parts: list[Columns] = []
+    begin = inked = 0
+    for run, x in run_positions(line.runs):
+        if not _is_black(run):
+            return None
+        ink = _ink_of_run(run, painter, baseline)
+        if not ink.data:
+            continue
+        first = x + ink.first
+        if not parts:
+            begin = inked = first
+        if first < inked:
+            return None
+        parts += (white * (first - inked), ink.data)
+        inked = x + ink.last
+    return Picture(b"".join(parts), line.width, begin, inked)
 
 
 def _ink_of_run(run: ShapedRun, painter: InkPainter, baseline: int) -> Picture:
+    if compiled.inner is not None:
+        ink = compiled.inner.run(
+            painter.bitmaps(run.item.font), run.glyphs, run.x, run.y, baseline - run.rise, painter.rows, painter.rgb
+        )
+        if ink is not None:
+            data, first, last = ink
+            return Picture(data, run.width, first, last)
     glyphs: list[Points] = []
     columns: list[int] = []
     first, last = 0, 0

@@ -103,6 +103,15 @@ class Words:
     def has_colour(self, setting: Setting) -> bool:
         return self._fonts.fonts[setting.font].has_colour
 
+    def may_all_stand_alone(self, words: Sequence[str], setting: Setting) -> bool:
+        """Whether `may_stand_alone` holds for all of these words, as far as that was found out before."""
+        plain = self._plain.get(setting)
+        return (
+            plain is not None
+            and plain.issuperset("".join(words))
+            and "M" not in {GENERAL_CATEGORY[char][0] for char in {word[0] for word in words}}
+        )
+
     def may_stand_alone(self, word: str, setting: Setting) -> bool:
         """Whether the characters of a word have nothing against its being drawn apart from its line."""
         plain = self._plain.get(setting)
