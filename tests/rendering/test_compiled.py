@@ -15,7 +15,7 @@ from pixlm import TextRenderer
 from pixlm.rendering import compiled, harfbuzz_library
 from pixlm.rendering.assembly import tiles
 from pixlm.rendering.assembly.words import Words
-from pixlm.rendering.shaping import EMPTY_GLYPH, Shaping, _ObjectShaper
+from pixlm.rendering.shaping import EMPTY_GLYPH, Shaped, Shaping, _ObjectShaper
 
 UDHR = Path(__file__).parents[1] / "data" / "udhr" / "udhr.tsv"
 TEXTS = [row.split("\t")[-1] for row in UDHR.read_text(encoding="utf-8").splitlines()]
@@ -62,12 +62,10 @@ def test_words_equal_what_python_draws(rgb):
             range(0, len(words), 6), (11000, 12288, 300, -5000, 17000, 12800) * 99, strict=False
         ):
             some = words[first : first + 6]
-            shaped = font.shape_apart(f"  {'   '.join(some)}  ", script=setting.script, rtl=rtl)
+            records = font.shaping.records_apart(f"  {'   '.join(some)}  ", script=setting.script, rtl=rtl)
             circle = -1 if font.circle is None else font.circle
-            ours = compiled.inner.words(
-                renderer._painter.bitmaps(font), shaped.infos, shaped.positions, some, rtl, circle, baseline, 16, rgb
-            )
-            assert ours == inks._found(shaped, some, font, rtl, baseline), (some, baseline)
+            ours = compiled.inner.words(renderer._painter.bitmaps(font), *records, some, rtl, circle, baseline, 16, rgb)
+            assert ours == inks._found(Shaped(*records), some, font, rtl, baseline), (some, baseline)
             seen += sum(ink is not None for ink in ours or ())
     assert seen > 1000
 

@@ -105,8 +105,8 @@ class Font:
                 stacklevel=2,
             )
         self.circle: int | None = self.font.get_nominal_glyph(0x25CC)
-        shaping = Shaping(data, self.index, size, self.font)
-        self.shape, self.shape_apart = shaping.shape, shaping.shape_apart
+        self.shaping = Shaping(data, self.index, size, self.font)
+        self.shape = self.shaping.shape
         self._bitmaps: dict[int, Bitmap] = {}
         self._warned = False
         self._lock = threading.Lock()

@@ -85,12 +85,19 @@ class DirectShaper:
     """Shapes with one face of a font file at one scale.
 
     Args:
-        empty, unknown: numbers to give to glyphs that are not drawn, and to characters that the font lacks.
+        glyphs: numbers to give to glyphs that are not drawn, and to characters that the font lacks.
         features: OpenType features to switch off, by script.
     """
 
     def __init__(
-        self, data: bytes, index: int, scale: int, *, language: str, empty: int, unknown: int, features: dict[str, str]
+        self,
+        data: bytes,
+        index: int,
+        scale: int,
+        *,
+        language: str,
+        glyphs: tuple[int, int],
+        features: dict[str, str],
     ) -> None:
         hb_ = self._functions = functions()
         blob = hb_.blob_create(data, len(data), _READ_ONLY, None, None)
@@ -101,7 +108,8 @@ class DirectShaper:
         finalize(self, _release, hb_.font_destroy, self._font, data)
         hb_.font_set_scale(self._font, scale, scale)
         self._language = hb_.language_from_string(language.encode(), -1)
-        self._empty, self._unknown = empty, unknown
+        self._buffers = _buffers.setdefault(glyphs, [])
+        self._glyphs = glyphs
         self._features = {script: _Feature(_tag(name), 0, 0, 0xFFFFFFFF) for script, name in features.items()}
         self._properties: dict[tuple[str, bool], Any] = {}
 
@@ -114,14 +122,14 @@ class DirectShaper:
             properties = _Properties(_DIRECTIONS[rtl], tag, self._language, None, None)
             self._properties[script, rtl] = properties = byref(properties)
         try:
-            buffer = _buffers.pop()
+            buffer = self._buffers.pop()
         except IndexError:
             buffer = hb_.buffer_create()
             hb_.buffer_set_cluster_level(buffer, _MONOTONE_CHARACTERS)
+            hb_.buffer_set_invisible_glyph(buffer, self._glyphs[0])
+            hb_.buffer_set_not_found_glyph(buffer, self._glyphs[1])
         count = c_uint()
         try:
-            hb_.buffer_set_invisible_glyph(buffer, self._empty)
-            hb_.buffer_set_not_found_glyph(buffer, self._unknown)
             hb_.buffer_set_flags(buffer, flags)
             hb_.buffer_set_segment_properties(buffer, properties)
             hb_.buffer_add_utf32(buffer, text.encode(_ENCODING, "surrogatepass"), len(text), start, length)
@@ -134,10 +142,10 @@ class DirectShaper:
             return string_at(infos, size), string_at(hb_.buffer_get_glyph_positions(buffer, None), size)
         finally:
             hb_.buffer_clear_contents(buffer)
-            _buffers.append(buffer)
+            self._buffers.append(buffer)
 
 
-_buffers: list[int] = []  # that no thread uses
+_buffers: dict[tuple[int, int], list[int]] = {}  # that no thread uses, by the numbers that they give
 
 
 def _tag(name: str) -> int:

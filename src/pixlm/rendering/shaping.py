@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from functools import cached_property
 from typing import Protocol
 
 import uharfbuzz as hb
@@ -27,33 +26,22 @@ _OFF = {"Hang": "calt"}
 
 
 class Shaped:
-    """Glyphs of one item in visual order, as HarfBuzz's records: five numbers of 32 bits a glyph.
+    """Glyphs of one item in visual order. ``clusters`` are indices into the text that was passed; ``places`` are in
+    units, y upwards, as HarfBuzz gives them.
 
-    ``infos``: glyph, flags, cluster (an index into the text that was passed); ``positions``: x_advance, y_advance,
-    x_offset, y_offset (upwards), in units.
+    Args:
+        infos, positions: HarfBuzz's records, five numbers of 32 bits a glyph: glyph, flags, cluster, and two of
+            HarfBuzz's own; x_advance, y_advance, x_offset, y_offset, and one of its own.
     """
 
     def __init__(self, infos: bytes, positions: bytes) -> None:
-        self.infos = infos
-        self.positions = positions
-
-    @cached_property
-    def glyphs(self) -> list[int]:
-        return memoryview(self.infos).cast("I")[::5].tolist()
-
-    @cached_property
-    def flags(self) -> list[int]:
-        return memoryview(self.infos).cast("I")[1::5].tolist()
-
-    @cached_property
-    def clusters(self) -> list[int]:
-        return memoryview(self.infos).cast("I")[2::5].tolist()
-
-    @cached_property
-    def places(self) -> list[tuple[int, int, int]]:
-        """x_offset, y_offset and x_advance of each glyph."""
-        numbers = memoryview(self.positions).cast("i")
-        return list(zip(numbers[2::5].tolist(), numbers[3::5].tolist(), numbers[::5].tolist(), strict=True))
+        numbers = memoryview(infos).cast("I")
+        self.glyphs: list[int] = numbers[::5].tolist()
+        self.flags: list[int] = numbers[1::5].tolist()
+        self.clusters: list[int] = numbers[2::5].tolist()
+        lengths = memoryview(positions).cast("i")
+        #: x_offset, y_offset and x_advance of each glyph
+        self.places = list(zip(lengths[2::5].tolist(), lengths[3::5].tolist(), lengths[::5].tolist(), strict=True))
 
     def is_apart(self, first: int, last: int, start: int, end: int, rtl: bool, circle: int | None) -> bool:
         """Whether a word, ``text[start:end]`` with two spaces on either side, is shaped in the same way whatever stands
@@ -119,13 +107,17 @@ class Shaping:
         self._shaper: _Shaper = _ObjectShaper(font)
         if harfbuzz_library.functions() is not None:
             self._shaper = harfbuzz_library.DirectShaper(
-                data, index, size, language=_LANGUAGE, empty=EMPTY_GLYPH, unknown=UNKNOWN_GLYPH, features=_OFF
+                data, index, size, language=_LANGUAGE, glyphs=(EMPTY_GLYPH, UNKNOWN_GLYPH), features=_OFF
             )
 
     def shape(self, text: str, start: int, length: int, *, script: str, rtl: bool) -> Shaped:
         """Shape ``text[start:start + length]``; the rest of ``text`` is context (HarfBuzz looks at five characters)."""
         return Shaped(*self._shaper.shape(text, start, length, script=script, rtl=rtl, flags=_FLAGS))
 
+    def records_apart(self, text: str, *, script: str, rtl: bool) -> tuple[bytes, bytes]:
+        """The records of a text of which is asked what in it hangs together."""
+        return self._shaper.shape(text, 0, len(text), script=script, rtl=rtl, flags=_APART_FLAGS)
+
     def shape_apart(self, text: str, *, script: str, rtl: bool) -> Shaped:
-        """Shape a text of which is asked what in it hangs together."""
-        return Shaped(*self._shaper.shape(text, 0, len(text), script=script, rtl=rtl, flags=_APART_FLAGS))
+        """The same as `Shaped`."""
+        return Shaped(*self.records_apart(text, script=script, rtl=rtl))

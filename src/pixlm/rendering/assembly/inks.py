@@ -48,18 +48,27 @@ class Inks:
             table = self._tables[setting, baseline] = {"": Picture(b"", 0, 0, 0)}
         new = [word for word in dict.fromkeys(words) if word not in table]
         if new:
-            apart = new if self._are_ordinary(new, setting) else []
-            for word in new:
-                table[word] = None
-                if apart is not new and len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
-                    if (setting.level and has_numbers(word)) or self._words.has_colour(setting):
-                        table[word] = self._laid_out(word, setting, baseline)
-                    else:
-                        apart.append(word)
-            if apart:
-                table.update(self._drawn(apart, setting, baseline))
-            self._bytes += sum([150 + len(word) + len(ink.data if (ink := table[word]) else b"") for word in new])
+            if self._are_ordinary(new, setting):
+                found = self._drawn(new, setting, baseline)
+            else:
+                found = self._drawn_one_by_one(new, setting, baseline)
+            table.update(zip(new, found, strict=True))
+            self._bytes += 150 * len(new) + sum([len(ink.data) for ink in found if ink])
         return [table[word] for word in words]
+
+    def _drawn_one_by_one(self, words: list[str], setting: Setting, baseline: int) -> list[Picture | None]:
+        """Words some of which may have to be drawn in another way, or not at all."""
+        found: dict[str, Picture | None] = {}
+        apart = []
+        for word in words:
+            if len(word) <= _LONGEST_WORD and self._words.may_stand_alone(word, setting):
+                if (setting.level and has_numbers(word)) or self._words.has_colour(setting):
+                    found[word] = self._laid_out(word, setting, baseline)
+                else:
+                    apart.append(word)
+        if apart:
+            found.update(zip(apart, self._drawn(apart, setting, baseline), strict=True))
+        return [found.get(word) for word in words]
 
     def _are_ordinary(self, words: list[str], setting: Setting) -> bool:
         """Whether all of these words may stand alone and are one run each, which is usual and quickly seen."""
@@ -101,28 +110,29 @@ class Inks:
     def _laid_out(self, word: str, setting: Setting, baseline: int) -> Picture | None:
         """A word of several runs or with glyphs in colour."""
         rtl = bool(setting.level)
-        shaped = self._words.font(setting).shape_apart(f"  {word}  ", script=setting.script, rtl=rtl)
+        shaped = self._words.font(setting).shaping.shape_apart(f"  {word}  ", script=setting.script, rtl=rtl)
         circle = self._words.font(setting).circle
         if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, 2 + len(word), rtl, circle):
             return None
         line = self._words.line(word, setting)
         return None if line.missing else self._draw(line, baseline)
 
-    def _drawn(self, words: list[str], setting: Setting, baseline: int) -> dict[str, Picture | None]:
+    def _drawn(self, words: list[str], setting: Setting, baseline: int) -> list[Picture | None]:
         """Words of one run each."""
         font = self._words.font(setting)
         rtl = bool(setting.level)
-        shaped = font.shape_apart(f"  {_GAP.join(words)}  ", script=setting.script, rtl=rtl)
+        records = font.shaping.records_apart(f"  {_GAP.join(words)}  ", script=setting.script, rtl=rtl)
         if compiled.inner is None:
-            found = self._found(shaped, words, font, rtl, baseline)
+            found = self._found(Shaped(*records), words, font, rtl, baseline)
         else:
+            circle = -1 if font.circle is None else font.circle
+            painter = self._painter
             found = compiled.inner.words(
-                self._painter.bitmaps(font), shaped.infos, shaped.positions, words, rtl,
-                -1 if font.circle is None else font.circle, baseline, self._painter.rows, self._painter.rgb,
-            )  # fmt: skip
+                painter.bitmaps(font), *records, words, rtl, circle, baseline, painter.rows, painter.rgb
+            )
         if found is None:
-            return {word: ink for one in words for word, ink in self._drawn([one], setting, baseline).items()}
-        return {word: ink and Picture(*ink) for word, ink in zip(words, found, strict=True)}
+            return [self._drawn([word], setting, baseline)[0] for word in words]
+        return [ink and Picture(*ink) for ink in found]
 
     def _found(
         self, shaped: Shaped, words: list[str], font: Font, rtl: bool, baseline: int

@@ -173,7 +173,7 @@ class Words:
             for item, _ in (found[0], found[-1]):
                 text = f"  {word[item.start : item.end]}  "
                 rtl = bool(item.level & 1)
-                shaped = item.font.shape_apart(text, script=item.script, rtl=rtl)
+                shaped = item.font.shaping.shape_apart(text, script=item.script, rtl=rtl)
                 if not shaped.is_apart(2, len(shaped.glyphs) - 2, 2, len(text) - 2, rtl, item.font.circle):
                     return None
         return found
