@@ -26,7 +26,7 @@ from pixlm.tasks.evaluation import Evaluation, evaluate
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives import SequenceToSequence
 from pixlm.training.card import write_card
-from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig
+from pixlm.training.config import DataConfig, FinetuneConfig, PretrainConfig, RenderConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.layers import freeze
 from pixlm.training.modality import encoder_options, note_padding, settle_modality, settle_tokens
@@ -47,7 +47,7 @@ class Material:
     """
 
     task: Task[Any]
-    config: FinetuneConfig
+    config: FinetuneConfig | PretrainConfig
     data: splits.Sources
     examples: dict[str, list[Any]]
     validation: list[Any]
@@ -67,6 +67,17 @@ def settle(task_name: str, config: FinetuneConfig) -> tuple[Task[Any], FinetuneC
 def read(task_name: str, config: FinetuneConfig) -> Material:
     """Read all splits; raises UsageError for bad data."""
     task, config, data = settle(task_name, config)
+    return read_splits(task, config, data)
+
+
+def read_splits(
+    task: Task[Any], config: FinetuneConfig | PretrainConfig, data: splits.Sources | None = None
+) -> Material:
+    """The same for a task that is settled; ``data``: default what the configuration names."""
+    if data is None:
+        data = sources(task, config.data)
+        splits.require(data, "train")
+        task = task.settle(data)
     problems = Problems(on_error=config.data.on_error)
     train = task.select("train", task.read(data.train, problems=problems))
     task = task.fitted(train)

@@ -20,6 +20,7 @@ from pixlm.training.config import MaskConfig, PretrainConfig
 from pixlm.training.launch import begin, is_main_process, process_group, report_data, set_dropout, train
 from pixlm.training.output import METRICS
 from pixlm.training.plan import Mixed, Origins, make_plan
+from pixlm.training.pretrain_pages import pretrain_pages, reads_pages
 from pixlm.training.watch import Pictures
 from pixlm.training.ways import way_of
 
@@ -34,6 +35,8 @@ def pretrain(config: PretrainConfig, draw: Draw | None = None) -> dict[str, dict
     draw: makes the pictures that ``config.pictures`` asks for. Raises UsageError for bad input, RunError for an
     interrupted or failed run.
     """
+    if reads_pages(config):
+        return pretrain_pages(config)
     _check(config)
     sources, data = corpora.find(config.data)
     masking = masking_for(config.mask)
