@@ -16,6 +16,7 @@ from pixlm.models import PRESETS
 from pixlm.models.document import DocumentModel, is_document_type, take_part, text_config, with_parts
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives import Resolutions, SequenceToSequence
+from pixlm.tasks.objectives.page_classes import PageClasses
 from pixlm.training.config import PageConfig, RunConfig
 
 
@@ -99,8 +100,8 @@ def equip(
     objective: Objective, *, seed: int, page: PageConfig | None = None, steps: int = 0, model_config: Any = None
 ) -> Objective:
     """An objective on pages with what a run says about it; others as they are."""
-    if isinstance(objective, SequenceToSequence):
+    if isinstance(objective, SequenceToSequence | PageClasses):
         objective.seed = seed
-        if page is not None and page.resolutions:
-            objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
+    if isinstance(objective, SequenceToSequence) and page is not None and page.resolutions:
+        objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
     return objective

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import importlib.util
 import io
+import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,7 +18,7 @@ import numpy as np
 import tyro
 from PIL import Image
 
-from pixlm.data.encoders import InputEncoder
+from pixlm.data.encoders import InputEncoder, Text
 from pixlm.data.pages.augment import Augment
 from pixlm.data.pages.encoders import DonutPages, PageEncoder
 from pixlm.data.pages.example import BytesImage, DocumentExample, FileImage, ImageSource, PageExample, PageSample
@@ -52,8 +54,16 @@ class DocumentOptions(TaskOptions):
     """Distort pages in training: pixparse's mild list or Nougat's."""
     max_new_tokens: int | None = None
     """Tokens of the longest answer; not given: what the decoder has room for."""
+    min_new_tokens: int = 0
+    """Tokens of the shortest answer."""
     num_beams: int = 1
     """Answers followed at a time in the search; 1 is greedy."""
+    loop_tokens: int = 32
+    """Stop an answer that ends with so many tokens of one unit over and over; 0 lets it run."""
+    loop_repeats: int = 4
+    """How often at least that unit stands there."""
+    no_repeat_ngram_size: int = 0
+    """Tokens that never come twice in the same order; 0 allows all."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,14 @@ class DocumentTask(Task[PageExample]):
         """Tokens that the tokenizer must have for this task."""
         return sorted({self.start_token, SEPARATOR, *self.tags})
 
+    def tokens(self, examples: Sequence[PageExample]) -> Collection[str]:
+        return self.special_tokens
+
+    def texts(self, examples: Sequence[PageExample]) -> Iterable[Text]:
+        """What is written without its tags, which are tokens anyway."""
+        tags = re.compile("|".join(map(re.escape, self.special_tokens)))
+        return (part for example in examples for part in tags.split(self.text(example)) if part)
+
     @property
     def start_token(self) -> str:
         return self.options.start or self.start
@@ -168,8 +186,16 @@ class DocumentTask(Task[PageExample]):
     def objective(self, encoder: InputEncoder, labels: Sequence[str]) -> Objective:
         require_scorers()
         pages = self.page_encoder(encoder)
-        writing = Writing(max_new_tokens=self.options.max_new_tokens, num_beams=self.options.num_beams)
-        return SequenceToSequence(pages, self.sampler(pages), writing=writing)
+        return SequenceToSequence(pages, self.sampler(pages), writing=self.writing)
+
+    @property
+    def writing(self) -> Writing:
+        """How answers are searched for; raises UsageError for numbers out of range, naming the flag."""
+        try:
+            return Writing(**{item.name: getattr(self.options, item.name) for item in dataclasses.fields(Writing)})
+        except UsageError as error:
+            name, _, rest = str(error).partition(" ")
+            raise UsageError(f"--task.{name.replace('_', '-')} {rest}") from None
 
     def page_encoder(self, encoder: InputEncoder) -> PageEncoder:
         """``encoder`` with this task's distortions; UsageError for one that reads text."""
