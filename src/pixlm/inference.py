@@ -25,6 +25,7 @@ from pixlm.errors import UsageError
 from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
 from pixlm.models.pixel.pooling import max_pool, mean_pool
 from pixlm.tasks import task_of_model
+from pixlm.tasks.documents import DocumentTask
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
 
@@ -56,15 +57,20 @@ class PixelLM:
     def device(self) -> torch.device:
         return self.model.device
 
-    def predict(self, inputs: Sequence[Any], *, batch_size: int = 32) -> list[dict[str, Any]]:
-        """What the model says of each input: the keys that a line of its task's predictions.jsonl has.
+    def predict(self, inputs: Any, *, batch_size: int = 32) -> Any:
+        """What the model says of each input: a dictionary with the keys of a line of its task's predictions.jsonl.
 
-        inputs: what the task takes: texts or lists of words (pos), texts or pairs of texts ...
+        inputs: a list of what the task takes: texts or lists of words (pos), texts or pairs of texts, pages (the path
+        of an image or PDF, bytes, a PIL image) or pairs of page and question. Tasks on pages also take one page, or one
+        such pair as a tuple, and then give one dictionary in place of a list.
         Raises UsageError if the model was not fine-tuned, or an input is of another kind.
         """
         if getattr(self.model.config, "finetuning_task", None) is None:
             raise UsageError(f"predict needs a fine-tuned model; this is {type(self.model).__name__}")
         task = task_of_model(self.model.config)
+        if isinstance(task, DocumentTask) and not isinstance(inputs, list):
+            (found,) = self.predict([inputs], batch_size=batch_size)
+            return found
         if isinstance(inputs, str):
             raise UsageError('predict takes a list of inputs, such as ["a text"]')
         examples = [task.example(given, str(number)) for number, given in enumerate(inputs)]

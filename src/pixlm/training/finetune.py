@@ -15,6 +15,7 @@ from pixlm import files, hub
 from pixlm.data import splits
 from pixlm.data.cache import cached
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.examples import Example
 from pixlm.data.packing import Packing
 from pixlm.data.pages.encoders import PageEncoder
 from pixlm.data.readers.problems import Problems, check_labels
@@ -246,13 +247,13 @@ def evaluate_model(
 def predict(
     task_name: str,
     model_name: str,
-    given: Path | Sequence[str | tuple[str, str]],
+    given: Path | Sequence[Any],
     output: Path | None,
     *,
     options: TaskOptions | None = None,
     batch_size: int = 32,
 ) -> tuple[list[dict[str, Any]], list[Path]]:
-    """Label a file without (or regardless of) labels, or texts or pairs of texts.
+    """Label a file without (or regardless of) labels, or inputs that the task takes: texts, pairs of texts, examples.
 
     Returns a record an example, as in predictions.jsonl, and the files written to ``output``.
     """
@@ -265,7 +266,10 @@ def predict(
     if isinstance(given, Path):
         examples = task.read([given], labelled=False)
     else:
-        examples = [task.example(text, str(number)) for number, text in enumerate(given, start=1)]
+        examples = [
+            one if isinstance(one, Example) else task.example(one, str(number))
+            for number, one in enumerate(given, start=1)
+        ]
     predictions, _ = found.run(examples, batch_size)
     written: list[Path] = []
     if output is not None:

@@ -24,7 +24,7 @@ from pixlm.data.pages.encoders import DonutPages, PageEncoder
 from pixlm.data.pages.example import BytesImage, DocumentExample, FileImage, ImageSource, PageExample, PageSample
 from pixlm.data.pages.facts import PageRecord
 from pixlm.data.pages.folders import read_pages
-from pixlm.data.pages.images import open_page
+from pixlm.data.pages.images import check_page, open_page
 from pixlm.data.pages.naming import PAGES
 from pixlm.data.readers.problems import Problems, finish
 from pixlm.data.splits import Naming
@@ -236,6 +236,22 @@ class DocumentTask(Task[PageExample]):
         place = {"file": example.image.name, **({"page": example.page + 1} if example.page else {})}
         asked = {"question": example.prompt} if example.prompt else {}
         return {**place, **asked, "prediction": prediction.value}
+
+
+def pages_of(task: DocumentTask, paths: Sequence[Path], prompts: Sequence[str] = ()) -> list[PageExample]:
+    """An example of every page of image files and PDFs, and of every question about it.
+
+    Raises:
+        UsageError: a file that cannot be read as pages, or a task that needs a question.
+    """
+    found: list[PageExample] = []
+    for path in paths:
+        source = FileImage(path)
+        for page in range(check_page(source)):
+            for prompt in prompts or ("",):
+                given = task.example((path, prompt), str(len(found) + 1))
+                found.append(dataclasses.replace(given, page=page))
+    return found
 
 
 def image_source(given: Any) -> ImageSource | None:
