@@ -311,7 +311,7 @@ def load_finetuned(task_name: str, model_name: str, options: TaskOptions | None 
     task = find_task(task_name)
     learnt = task.of_model(model_config)
     trained_for = getattr(model_config, "finetuning_task", None)
-    model_class = head_class(model_config.model_type, task.head)
+    model_class = head_class(model_config.model_type, (learnt or task).head)
     if hub.class_of(model_config) is not model_class or learnt is None:
         instead = f", but for {trained_for}" if trained_for else ""
         raise UsageError(

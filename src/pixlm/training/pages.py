@@ -68,6 +68,13 @@ def fit_config(config: RunConfig, model_config: PretrainedConfig, encoder: Input
         text.vocab_size = len(encoder.tokenizer)
         if getattr(text, "max_position_embeddings", None) is not None:
             text.max_position_embeddings = max(text.max_position_embeddings, encoder.settings.max_target_length)
+    least = smallest_side(model_config)
+    scales = config.page.resolutions or (1.0,)
+    if encoder.kind != "pix2struct" and min(encoder.settings.size) * min(scales) < least:
+        raise UsageError(
+            f"a canvas of {min(encoder.settings.size) * min(scales):g} pixels is too small for {config.model}, whose "
+            f"layers need {least}; use a larger --page.size (or --page.resolutions)"
+        )
     # A checkpoint's vocabulary grows by the tokens of the task.
     grown = copy.deepcopy(model_config)
     text_config(grown).vocab_size = max(text_config(grown).vocab_size, len(encoder.tokenizer))
@@ -94,6 +101,14 @@ def patch_multiple(model_config: Any) -> int:
     vision = getattr(model_config, "vision_config", None) or getattr(model_config, "encoder", None)
     patch = getattr(vision, "patch_size", 1)
     return int(patch if isinstance(patch, int) else patch[0])
+
+
+def smallest_side(model_config: Any) -> int:
+    """Pixels that a canvas must have in height and width: Swin's last stage needs a whole window."""
+    vision = getattr(model_config, "vision_config", None) or getattr(model_config, "encoder", None)
+    window, depths = getattr(vision, "window_size", None), getattr(vision, "depths", None)
+    patch = patch_multiple(model_config)
+    return patch if window is None or depths is None else patch * 2 ** (len(depths) - 1) * int(window)
 
 
 def equip(
