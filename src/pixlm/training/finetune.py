@@ -111,11 +111,13 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
     task, config, examples = material.task, material.config, material.examples
     model_config = hub.load_config(config.model, **task.config_for(material.labels))
     settle_config(config, model_config)
-    settle_modality(config, model_config)
+    if isinstance(config, FinetuneConfig):
+        settle_modality(config, model_config)
     set_dropout(model_config, config.train.dropout)
     model_class = head_class(model_config.model_type, task.head)
     encoder = _encoder(material)
-    settle_tokens(config, model_config, encoder)
+    if isinstance(config, FinetuneConfig):
+        settle_tokens(config, model_config, encoder)
     fit_config(config, model_config, encoder)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     dev = Split(*task.rows(material.validation, encoder)) if material.validation else None
@@ -182,8 +184,8 @@ def _encoder(material: Material) -> InputEncoder:
         config.model,
         texts=task.texts(train),
         pages=config.page.overrides(),
-        tokenizer=config.tokenizer or config.page.tokenizer,
-        **encoder_options(config),
+        tokenizer=config.page.tokenizer or (config.tokenizer if isinstance(config, FinetuneConfig) else None),
+        **(encoder_options(config) if isinstance(config, FinetuneConfig) else {}),
         **config.render.overrides(),
     )
     if isinstance(encoder, PageEncoder):

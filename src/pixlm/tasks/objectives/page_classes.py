@@ -39,6 +39,7 @@ class PageClasses(ClassObjective):
             "labels": labels,
             "known": known,
             "count": torch.tensor(int(known.sum())),
+            "units": len(drawn),
             "lost": sum(code.lost for code in encoded),
             "drawn": list(drawn),
         }
