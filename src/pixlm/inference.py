@@ -24,7 +24,9 @@ from pixlm.data.packing import Packing
 from pixlm.errors import UsageError
 from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
 from pixlm.models.pixel.pooling import max_pool, mean_pool
+from pixlm.models.pixelgpt.heads import Sampling
 from pixlm.tasks import task_of_model
+from pixlm.tasks.continuation import Continuation, Mode, default_mode, go_on
 from pixlm.tasks.documents import DocumentTask
 from pixlm.tasks.evaluation import evaluate
 from pixlm.tasks.objective import to_tensors
@@ -176,6 +178,37 @@ class PixelLM:
             lost=code.lost,
         )
 
+    def generate(
+        self,
+        prompts: Sequence[str],
+        *,
+        mode: str | None = None,
+        max_new: int | None = None,
+        sampling: Sampling | None = None,
+        candidates: Any = None,
+    ) -> list[Continuation]:
+        """What a causal model (PixelGPT, TextGPT) makes of prompts.
+
+        Args:
+            mode: "pixel": the prompt is drawn, drawn on, and the strip read back; "text": tokens follow tokens;
+                "image-text": the prompt is drawn and tokens say what it shows. Default what the model was loaded for
+                (see ``modality`` of :func:`load`).
+            max_new: patches or tokens at most; default what the model has positions for.
+            sampling: default the likeliest unit.
+            candidates: what may be read, see :meth:`pixlm.TextRenderer.read`.
+
+        Raises:
+            UsageError: a model that does not generate, an empty prompt, one that leaves no room.
+        """
+        if isinstance(prompts, str):
+            raise UsageError('generate takes a list of prompts, such as ["a text"]')
+        if mode is not None and mode not in list(Mode):
+            raise UsageError(f"mode {mode!r}: choose {', '.join(Mode)}")
+        chosen = Mode(mode) if mode is not None else default_mode(self.encoder)
+        return go_on(
+            self.model, self.encoder, prompts, chosen, max_new=max_new, sampling=sampling, candidates=candidates
+        )
+
     def encoder_model(self) -> PreTrainedModel:
         """The encoder without masking, with this model's weights."""
         inner = cast(PreTrainedModel, self.model.base_model)
@@ -207,19 +240,20 @@ def _image(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, -1)
 
 
-def load(name: str, *, revision: str | None = None, device: str | None = None) -> PixelLM:
+def load(name: str, *, revision: str | None = None, device: str | None = None, modality: str | None = None) -> PixelLM:
     """Load a model with its renderer from a run's folder, a model folder or a hub id.
 
-    device: default a GPU if there is one. Raises UsageError for a folder that holds no model, or a renderer whose
+    modality: what a PixelGPT model reads text as, "pixel", "text" or "pair"; default what it was trained with. device:
+    default a GPU if there is one. Raises UsageError for a folder that holds no model, or a renderer whose
     patches are not the model's.
     """
     config = hub.load_config(name, revision=revision)
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
     where = device or hub.default_device()
-    encoder = hub.load_encoder(name, revision=revision)
+    encoder = hub.load_encoder(name, revision=revision, modality=modality)
     if isinstance(encoder, RenderedText) and encoder.max_length > config.num_patches and not config.extend_positions:
         # What does not fit is cut off and counted, as in training.
-        encoder = hub.load_encoder(name, revision=revision, max_seq_length=config.num_patches)
+        encoder = hub.load_encoder(name, revision=revision, modality=modality, max_seq_length=config.num_patches)
     encoder.check_model(config, str(name))
     encoder.packing = Packing.AUTO
     cast(torch.nn.Module, model).to(where)

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "bench": ("pixlm.cli.bench", "train", "train models on the same data and budget, and print one table"),
     "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
+    "generate": ("pixlm.cli.generate", "train", "go on from a prompt, as a strip that is read back or as text"),
     "data": ("pixlm.cli.data", None, "published data sets: list, get, convert; a tokenizer of one's own: tokenizer"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
     "embed": ("pixlm.cli.embed", "train", "one vector per text, as .npy, .npz or JSON lines"),
