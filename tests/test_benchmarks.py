@@ -90,3 +90,12 @@ def test_text_to_strips(capsys, monkeypatch):
     strips.reading(sources, 64)
     out = capsys.readouterr().out
     assert all(name in out for name in ("grapheme-bigrams", "parquet", "compact", "kB a strip"))
+
+
+def test_pixelgpt_script_runs_at_toy_size(capsys):
+    size = ("--model", "pixelgpt-nano", "--prefix", "32", "--new", "24", "--length", "16", "--repeat", "1")
+    script("pixelgpt").main([*size, "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["drawing", "training"]
+    assert " x a patch" in lines[1]
+    assert lines[2].endswith("x LlamaForCausalLM's")
