@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import toy_data
+import toy_pages
 from pixlm.training.config import read_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +56,10 @@ def small_model(recipe: Path) -> str:
     """The smallest model of the family that a recipe is for."""
     settings = read_settings(recipe)
     name = str(settings.get("model", "")).lower()
+    if recipe.parent.name == "documents":
+        return next(
+            f"{each}-tiny" for each in ("donut", "pix2struct", "pali") if each in name.replace("cruller", "donut")
+        )
     if "textgpt" in name:
         return "textgpt-nano"
     return "pixelgpt-nano" if "gpt" in name else "pixel-nano"
@@ -83,13 +88,17 @@ def test_recipes_run(recipe, texts, tmp_path, pixlm, monkeypatch):
     monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))
     output = tmp_path / "run"
     verb = command_of(recipe)[0]
-    if verb == "pretrain":
+    if recipe.parent.name == "documents":
+        few = ("--data", toy_pages.folder(tmp_path / "pages"))
+    elif verb == "pretrain":
         few = toy_text(recipe, texts)
     else:
         data = tmp_path / "data"
         data.mkdir()
         few = ("--data", toy_data.folder(recipe.stem, data))
     smaller = SMALLER.get(command_of(recipe)[-1], ("--render.max-seq-length", "64"))
+    if recipe.parent.name == "documents":
+        smaller = ("--page.size", "128", "112", "--page.max-patches", "48", "--page.max-target-length", "64")
     small = ("--model", small_model(recipe), *smaller)
     code, _, error = pixlm(verb, "--config", recipe, *small, *few, *FEW, "--output", output)
     assert code == 0, error

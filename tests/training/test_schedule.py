@@ -11,6 +11,7 @@ from document_models import make
 from pixlm.errors import UsageError
 from pixlm.training.config import TrainConfig
 from pixlm.training.layers import freeze, layer_depths
+from pixlm.training.parallel import load_optimizer_state, optimizer_state
 from pixlm.training.schedule import learning_rate, legacy_rate, make_optimizer
 from pixlm.training.spikes import Spikes
 
@@ -109,6 +110,28 @@ def test_parts_can_be_kept_from_training():
     assert sum(len(group["params"]) for group in kept.param_groups) == len(list(model.parameters())) - len(names)
     with pytest.raises(UsageError, match=r"--train\.freeze visoin: .* parts: .*vision_model"):
         freeze(model, ("visoin",))
+
+
+def test_adafactor_goes_on_where_it_was():
+    settings = TrainConfig(optimizer="adafactor", learning_rate=0.01)
+
+    def stepped(model, optimizer, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        for value in model.parameters():
+            value.grad = torch.randn(value.shape, generator=generator)
+        optimizer.step()
+
+    straight, left = make("pix2struct"), make("pix2struct")
+    optimizers = [make_optimizer(model, settings, fused=True) for model in (straight, left)]
+    assert isinstance(optimizers[0], torch.optim.Adafactor)
+    for model, optimizer in zip((straight, left), optimizers, strict=True):
+        stepped(model, optimizer, 1)
+    again = make_optimizer(left, settings, fused=True)
+    load_optimizer_state(left, again, optimizer_state(left, optimizers[1]))
+    stepped(straight, optimizers[0], 2)
+    stepped(left, again, 2)
+    for one, two in zip(straight.parameters(), left.parameters(), strict=True):
+        assert torch.equal(one, two)
 
 
 def test_spikes_are_told_from_what_is_usual():

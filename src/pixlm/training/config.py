@@ -198,8 +198,9 @@ class TrainConfig:
     """Parameters that are not trained, by the beginnings of their names, such as encoder. or vision_model."""
     spikes: float | None = None
     """Log steps whose loss is so many times the median of the last 100, with their examples, such as 2."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """muon: Muon for the weight matrices inside the model, AdamW for all else; for runs from scratch."""
+    optimizer: Literal["adamw", "muon", "adafactor"] = "adamw"
+    """muon: Muon for the weight matrices inside the model, AdamW for all else; for runs from scratch. adafactor:
+    rates are relative to the size of the weights (T5, Pix2Struct)."""
     adam_betas: tuple[float, float] = (0.9, 0.999)
     """Decay rates of AdamW's moments."""
     max_grad_norm: float = 1.0

@@ -60,7 +60,8 @@ def legacy_rate(
 def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool) -> torch.optim.Optimizer:
     """AdamW with weight decay on everything but biases and norms, as BERT's and PIXEL's recipes have it.
 
-    ``settings.optimizer`` "muon" gives the weights of linear layers inside its stacks of layers to Muon.
+    ``settings.optimizer`` "muon" gives the weights of linear layers inside its stacks of layers to Muon; "adafactor" is
+    that of Shazeer and Stern 2018.
     """
     plain = {
         f"{prefix}.{name}" if prefix else name
@@ -85,6 +86,13 @@ def make_optimizer(model: torch.nn.Module, settings: TrainConfig, *, fused: bool
             {"params": [value for name, value in others.items() if name not in plain], "scale": scale},
             {"params": [value for name, value in others.items() if name in plain], "weight_decay": 0.0, "scale": scale},
         ]
+    if settings.optimizer == "adafactor":
+        # Rates are relative to the size of the weights, as T5 and Pix2Struct were trained.
+        return torch.optim.Adafactor(
+            [group for group in groups if group["params"]],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
     adamw = torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=settings.learning_rate,
