@@ -69,7 +69,8 @@ class BatchSampler:
         self.seed = seed
         self.rank = rank
         self.world = world
-        self.batches_per_epoch = max(1, -(-len(self.lengths) // batch_size))
+        rows = len(self.mixture if self.mixture is not None else self.lengths)
+        self.batches_per_epoch = max(1, -(-rows // batch_size))
         self.accumulation = batch_size // (world * micro_batch_size)
 
     def __len__(self) -> int:

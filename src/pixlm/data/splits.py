@@ -73,6 +73,10 @@ class Naming:
         """Whether a folder is one split by itself."""
         return self.saved and is_saved(path)
 
+    def named(self, name: str) -> tuple[Path, ...]:
+        """The files or folders that a name on the command line stands for. Default: one."""
+        return (Path(name).expanduser(),)
+
     def parts(self, root: Path) -> Iterator[tuple[str, Path]]:
         """The splits below a folder, with the files or folders that hold them."""
         marks = sorted(root.rglob("state.json")) if self.saved else []
@@ -133,8 +137,11 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
     """
     found: dict[str, tuple[Path, ...]] = dict.fromkeys(SPLITS, ())
     if folder is not None:
-        root = Path(folder).expanduser()
-        if root.is_file() or naming.is_whole(root):
+        given = naming.named(folder)
+        root = given[0]
+        if len(given) > 1:
+            found["train"] = _present(given, naming, "")
+        elif root.is_file() or naming.is_whole(root):
             found["train"] = (root,)
         elif root.is_dir():
             for split, path in naming.parts(root):
@@ -151,12 +158,16 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
             raise UsageError(f"{root}: no such file or folder")
     for split, name in named.items():
         if name is not None:
-            path = Path(name).expanduser()
-            if not path.is_file() and not naming.is_whole(path):
-                reason = "is a folder, not a file" if path.is_dir() else "no such file"
-                raise UsageError(f"{path}: {reason} (--data.{split})")
-            found[split] = (path,)
+            found[split] = _present(naming.named(name), naming, f" (--data.{split})")
     return Sources(**found)
+
+
+def _present(paths: tuple[Path, ...], naming: Naming, flag: str) -> tuple[Path, ...]:
+    for path in paths:
+        if not path.is_file() and not naming.is_whole(path):
+            reason = "is a folder, not a file" if path.is_dir() else "no such file"
+            raise UsageError(f"{path}: {reason}{flag}")
+    return paths
 
 
 def is_saved(path: Path) -> bool:

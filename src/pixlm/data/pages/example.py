@@ -62,6 +62,20 @@ class BytesImage:
 
 
 @dataclass(frozen=True)
+class DecodedImage:
+    """A page that has been opened already, so that opening it again costs nothing."""
+
+    image: Image.Image
+    name: str
+
+    def open(self) -> BinaryIO:
+        file = io.BytesIO()
+        self.image.save(file, "PNG")
+        file.seek(0)
+        return file
+
+
+@dataclass(frozen=True)
 class PageBox:
     """A line or word on a page: columns ``left`` to ``right``, rows ``top`` to ``bottom`` in pixels of the image."""
 

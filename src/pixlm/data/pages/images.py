@@ -12,7 +12,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pixlm.data.pages import pdf
-from pixlm.data.pages.example import ImageSource
+from pixlm.data.pages.example import DecodedImage, ImageSource
 from pixlm.errors import UsageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".jp2", ".pdf")
@@ -49,6 +49,8 @@ def open_page(source: ImageSource, page: int = 0, *, dpi: int = 150, limits: Lim
     Raises:
         PageError: no image, a damaged or too large one, an animation, a page that is not there, a PDF with a password.
     """
+    if isinstance(source, DecodedImage):
+        return source.image
     with _file(source, limits) as file:
         if pdf.is_pdf(file):
             with _plainly(source):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pixlm.data.pages.folders import METADATA
 from pixlm.data.pages.images import SUFFIXES
+from pixlm.data.pages.shards.names import expand, is_command, is_remote
 from pixlm.data.splits import SPLITS, WORDS, Naming, is_saved
+from pixlm.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,23 @@ class PageNaming(Naming):
     def is_whole(self, path: Path) -> bool:
         return path.is_dir() and (is_saved(path) or _holds_pages(path))
 
+    def named(self, name: str) -> tuple[Path, ...]:
+        """Shards may be named by ranges (``train-{000..127}.tar``) and joined by ``::``; what is no file on this
+        machine (URLs, commands) stands in a list, ``train.shards``."""
+        if is_remote(name) or is_command(name):
+            raise UsageError(
+                f"{name[:80]}: write URLs and commands into a file, train.shards, one a line; give its name"
+            )
+        if "::" in name or ("{" in name and not Path(name).expanduser().exists()):
+            return tuple(Path(one).expanduser() for one in expand(name))
+        return super().named(name)
+
     def parts(self, root: Path) -> Iterator[tuple[str, Path]]:
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
         marked = [(split, path) for path in folders if (split := self._split(path.name)) is not None]
-        if marked:
-            yield from marked
-        else:
-            yield from super().parts(root)
+        found = marked or list(super().parts(root))
+        shards = [("train", path) for path in sorted(root.glob("*.tar"))]  # whose names need not say a split
+        yield from found or shards
 
     def _split(self, name: str) -> str | None:
         parts = re.split(r"[._\- ]+", name.lower())
@@ -38,8 +50,9 @@ class PageNaming(Naming):
 
 _MORE = {"test": ("testing",)}
 
-PAGES = PageNaming((".jsonl", ".json", ".parquet", ".txt", ".csv", ".pdf"), WORDS, saved=True)
-"""``train/metadata.jsonl``, ``sroie/test/{img,key,box}``, ``train_v1.0_withQT.json``, ``labels/test.txt`` ..."""
+PAGES = PageNaming((".shards", ".tar", ".jsonl", ".json", ".parquet", ".txt", ".csv", ".pdf"), WORDS, saved=True)
+"""``train/metadata.jsonl``, ``sroie/test/{img,key,box}``, ``train_v1.0_withQT.json``, ``labels/test.txt``,
+``train-0000.tar``, ``train.shards`` ..."""
 
 
 def _holds_pages(path: Path) -> bool:

@@ -25,6 +25,7 @@ class Problems:
     """A choice, and a record of what was met.
 
     on_error: "raise" makes bad input an error; "skip" leaves out the sentence, row or question it is in.
+    commands: whether shell commands that data name as their source may be run.
     max_words: longest sentence that is taken for one; the longest in Universal Dependencies have some hundreds.
     skipped: what was left out as bad; left_out: what a format itself marks as not to be used (SNLI's "-");
     warnings: what is odd but used; messages: the first of all of these, one line each.
@@ -32,6 +33,7 @@ class Problems:
 
     on_error: Literal["raise", "skip"] = "raise"
     max_words: int = 4096
+    commands: bool = False
     skipped: int = 0
     left_out: int = 0
     warnings: int = 0

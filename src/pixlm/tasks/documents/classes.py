@@ -16,7 +16,7 @@ from pixlm.data.pages.folders import RVL_CDIP
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
 from pixlm.tasks.base import TaskOptions
-from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction
+from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction, every_page
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives.page_classes import PageClasses
 from pixlm.tasks.scoring.classes import accuracy, macro_f1
@@ -63,7 +63,7 @@ class PageClassification(DocumentTask):
         ]
 
     def labels(self, examples: Sequence[PageExample]) -> list[str]:
-        found = {str(example.label) for example in examples}
+        found = {str(example.label) for example in every_page(examples)}
         if len(found) < 2:
             raise UsageError(f"all pages of the train split have the class {found.pop()!r}: there is nothing to learn")
         # Classes of RVL-CDIP keep their numbers, so that layers of other programs fit.
@@ -105,7 +105,7 @@ class PageClassification(DocumentTask):
     def baseline(self, train: Sequence[PageExample], predictions: Sequence[PagePrediction]) -> dict[str, float]:
         """majority: the most frequent class of ``train``."""
         known = [prediction.example for prediction in predictions if prediction.example.label is not None]
-        counts = Counter(str(example.label) for example in train if example.label is not None)
+        counts = Counter(str(example.label) for example in every_page(train) if example.label is not None)
         if not known or not counts:
             return {}
         usual = max(sorted(counts), key=counts.__getitem__)

@@ -11,7 +11,7 @@ from pixlm.data.pages.example import PageExample
 from pixlm.data.pages.facts import PageRecord
 from pixlm.data.pages.folders import questions_of
 from pixlm.errors import UsageError
-from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction
+from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction, every_page
 
 _TAGS = ("</s_answer>", "</s_question>", "<s_answer>", "<s_question>")
 
@@ -81,7 +81,7 @@ class PageQuestions(DocumentTask):
         """constant: the answer that ``train`` has most often for the same question, else for any."""
         known = [prediction.example for prediction in predictions if prediction.example.targets]
         counts: dict[str, Counter[str]] = {}
-        for example in train:
+        for example in every_page(train):
             for target in (example.targets or ())[:1]:
                 for question in (example.prompt, ""):
                     counts.setdefault(question, Counter())[str(target)] += 1

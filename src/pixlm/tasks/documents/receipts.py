@@ -12,7 +12,7 @@ from pixlm.data.pages.example import PageExample
 from pixlm.data.pages.facts import PageRecord
 from pixlm.errors import UsageError
 from pixlm.tasks.documents.tags import from_tags, tags_of, to_tags
-from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction
+from pixlm.tasks.documents.task import DocumentOptions, DocumentTask, PagePrediction, every_page
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Receipts(DocumentTask):
         ]
 
     def fitted(self, train: Sequence[PageExample]) -> Self:
-        found = set().union(*(tags_of(target) for example in train for target in example.targets or ()))
+        found = set().union(*(tags_of(target) for example in every_page(train) for target in example.targets or ()))
         if not found:
             raise UsageError("the readings of the train split have no keys: there is nothing to extract")
         return dataclasses.replace(self, tags=tuple(sorted(found)))
@@ -81,7 +81,7 @@ class Receipts(DocumentTask):
         from pixlm.tasks.scoring.structures import fields
 
         known = [prediction.example for prediction in predictions if prediction.example.targets]
-        readings = [target for example in train for target in (example.targets or ())[:1]]
+        readings = [target for example in every_page(train) for target in (example.targets or ())[:1]]
         if not known or not readings:
             return {}
         counts = Counter(one for reading in readings for one in set(fields(reading)))

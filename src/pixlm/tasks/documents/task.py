@@ -6,13 +6,12 @@ import copy
 import dataclasses
 import functools
 import importlib.util
-import io
 import re
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import tyro
@@ -21,11 +20,22 @@ from PIL import Image
 from pixlm.data.encoders import InputEncoder, Text
 from pixlm.data.pages.augment import Augment
 from pixlm.data.pages.encoders import DonutPages, PageEncoder
-from pixlm.data.pages.example import BytesImage, DocumentExample, FileImage, ImageSource, PageExample, PageSample
+from pixlm.data.pages.example import (
+    BytesImage,
+    DecodedImage,
+    DocumentExample,
+    FileImage,
+    ImageSource,
+    PageExample,
+    PageSample,
+)
 from pixlm.data.pages.facts import PageRecord
 from pixlm.data.pages.folders import read_pages
 from pixlm.data.pages.images import check_page, open_page
 from pixlm.data.pages.naming import PAGES
+from pixlm.data.pages.shards.examples import ShardExamples
+from pixlm.data.pages.shards.names import LIST, expand
+from pixlm.data.pages.shards.stream import fetched
 from pixlm.data.readers.problems import Problems, finish
 from pixlm.data.splits import Naming
 from pixlm.errors import UsageError
@@ -109,6 +119,21 @@ class DocumentTask(Task[PageExample]):
             found += [example for example in examples if example.targets or not labelled]
         return finish(found, path, problems, holds=f"pages with {self.wanted}" if labelled else "pages")
 
+    def read(
+        self, paths: Sequence[Path], *, labelled: bool = True, problems: Problems | None = None
+    ) -> list[PageExample]:
+        """As for other tasks; of tar shards, and of lists of them (``.shards``), a sequence whose samples are read when
+        they are asked for."""
+        problems = problems or Problems()
+        shards = [path for path in paths if path.suffix in (".tar", LIST)]
+        if not shards:
+            return super().read(paths, labelled=labelled, problems=problems)
+        if len(shards) < len(paths):
+            raise UsageError(f"{shards[0]}: shards and other files in one split")
+        names = [fetched(name, commands=problems.commands) for path in shards for name in expand(str(path))]
+        found = ShardExamples(names, self.examples, labelled=labelled, problems=problems)
+        return cast("list[PageExample]", found)  # a sequence as good as a list for all that is done with it
+
     def example(self, given: Any, id: str) -> PageExample:
         prompt = ""
         if isinstance(given, Mapping):
@@ -122,9 +147,10 @@ class DocumentTask(Task[PageExample]):
 
     # What is learnt
 
-    def text(self, example: PageExample) -> str:
+    def text(self, example: PageExample | DocumentExample) -> str:
         """Everything that is written about an example, which a new tokenizer is trained on."""
-        return "\n".join([example.prompt, *(self.written(target) for target in example.targets or ())])
+        texts = ([page.prompt, *map(self.written, page.targets or ())] for page in every_page([example]))
+        return "\n".join(text for page in texts for text in page)
 
     def labels(self, examples: Sequence[PageExample]) -> list[str]:
         return []
@@ -168,7 +194,8 @@ class DocumentTask(Task[PageExample]):
     ) -> PageSample:
         """One visit; see :class:`~pixlm.data.pages.example.Sampler`."""
         if isinstance(example, DocumentExample):
-            example = example.pages[0 if rng is None else int(rng.integers(len(example.pages)))]
+            pages = example.pages
+            example = first_page(example) if rng is None else pages[int(rng.integers(len(pages)))]
         image = open_page(example.image, example.page, dpi=dpi)
         return self.shown(example, image, rng, prompted=prompted)
 
@@ -219,7 +246,7 @@ class DocumentTask(Task[PageExample]):
     def finish(
         self, examples: Sequence[PageExample], rows: Sequence[Any], reduced: Sequence[Any]
     ) -> list[PagePrediction]:
-        return [Prediction(examples[row.index], self.read_back(row.value)) for row in reduced]
+        return [Prediction(first_page(examples[row.index]), self.read_back(row.value)) for row in reduced]
 
     def metrics(self, predictions: Sequence[PagePrediction]) -> dict[str, float]:
         known = [(p.example, p.value) for p in predictions if p.example.targets]
@@ -254,6 +281,17 @@ def pages_of(task: DocumentTask, paths: Sequence[Path], prompts: Sequence[str] =
     return found
 
 
+def every_page(examples: Iterable[PageExample | DocumentExample]) -> Iterator[PageExample]:
+    """The pages of examples, those of documents one by one."""
+    for example in examples:
+        yield from example.pages if isinstance(example, DocumentExample) else (example,)
+
+
+def first_page(example: PageExample | DocumentExample) -> PageExample:
+    """The page that evaluation sees."""
+    return example.pages[0] if isinstance(example, DocumentExample) else example
+
+
 def image_source(given: Any) -> ImageSource | None:
     """The image that a Python caller means; None if that is none."""
     if isinstance(given, str | Path):
@@ -261,14 +299,8 @@ def image_source(given: Any) -> ImageSource | None:
     if isinstance(given, bytes):
         return BytesImage(given)
     if isinstance(given, Image.Image):
-        return BytesImage(_png(given))
+        return DecodedImage(given.convert("RGB"), "image")
     return None
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
 
 
 def require_scorers() -> None:
