@@ -36,6 +36,12 @@ class DataConfig:
     """What to do with a bad sentence or row: stop with its line, or leave it out and count it."""
     cache: bool | None = None
     """Keep encoded examples on disk, in $PIXLM_CACHE or ~/.cache/pixlm; not given: for qa only."""
+    interval: int | None = None
+    """Samples of tar shards that count as one epoch; not given: all of them."""
+    replacement: bool = False
+    """Draw tar shards with replacement."""
+    allow_commands: bool = False
+    """Run the shell commands that lists of shards name (pipe:)."""
 
 
 @dataclass

@@ -18,6 +18,8 @@ from pixlm.data.encoders import InputEncoder
 from pixlm.data.examples import Example
 from pixlm.data.packing import Packing
 from pixlm.data.pages.encoders import PageEncoder
+from pixlm.data.pages.shards.examples import ShardExamples
+from pixlm.data.pages.shards.intervals import Intervals
 from pixlm.data.readers.problems import Problems, check_labels
 from pixlm.errors import UsageError
 from pixlm.models.heads import head_class
@@ -33,7 +35,7 @@ from pixlm.training.layers import freeze
 from pixlm.training.modality import encoder_options, note_padding, settle_modality, settle_tokens
 from pixlm.training.output import METRICS, RUN
 from pixlm.training.pages import equip, fit_config, ready, settle_config
-from pixlm.training.plan import Split, make_plan
+from pixlm.training.plan import Mixed, Split, make_plan
 
 Results = dict[str, dict[str, float]]
 """Scores by split, and by group of a split ("test-hi") where it has several."""
@@ -79,7 +81,7 @@ def read_splits(
         data = sources(task, config.data)
         splits.require(data, "train")
         task = task.settle(data)
-    problems = Problems(on_error=config.data.on_error)
+    problems = Problems(on_error=config.data.on_error, commands=config.data.allow_commands)
     train = task.select("train", task.read(data.train, problems=problems))
     task = task.fitted(train)
     labels = task.labels(train)
@@ -121,7 +123,9 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
     fit_config(config, model_config, encoder)
     parts = {name: Split(*task.rows(given, encoder, training=name == "train")) for name, given in examples.items()}
     dev = Split(*task.rows(material.validation, encoder)) if material.validation else None
-    plan = make_plan(config.train, len(parts["train"].examples))
+    intervals = _intervals(config, examples["train"])
+    train_split = parts["train"] if intervals is None else Mixed(parts["train"].examples, intervals)
+    plan = make_plan(config.train, len(parts["train"].examples if intervals is None else intervals))
     objective = _objective(material, encoder, plan.steps, model_config)
     output = begin(config, command, material.data)
     sizes = {name: len(given) for name, given in examples.items()}
@@ -148,7 +152,7 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
         title=command,
         objective=objective if not by_loss else _objective(material, encoder, plan.steps, model_config, write=False),
         encoder=encoder,
-        train_split=parts["train"],
+        train_split=train_split,
         dev_split=dev,
         metrics=dev_scores,
         metric="loss" if by_loss else task.metric,
@@ -174,6 +178,18 @@ def learn(material: Material, command: str, *, by_loss: bool = False) -> Results
         write_card(output.folder, config, command, encoder, results, used)
         files.write_json(output.folder / METRICS, results)
     return results
+
+
+def _intervals(config: FinetuneConfig | PretrainConfig, train: Sequence[Any]) -> Intervals | None:
+    """Which samples of tar shards an epoch has; None for other data, for which UsageError refuses what is about
+    shards."""
+    data = config.data
+    if isinstance(train, ShardExamples):
+        return Intervals(train.sizes, config.seed, samples=data.interval, replacement=data.replacement)
+    for flag, given in (("interval", data.interval), ("replacement", data.replacement)):
+        if given:
+            raise UsageError(f"--data.{flag} {given}: is about tar shards, which this data is not")
+    return None
 
 
 def _encoder(material: Material) -> InputEncoder:
@@ -333,7 +349,7 @@ def model_and_examples(
     found = load_finetuned(task_name, model_name, options)
     data_files = sources(found.task, data)
     found = dataclasses.replace(found, task=found.task.settle(data_files))
-    problems = Problems(on_error=data.on_error)
+    problems = Problems(on_error=data.on_error, commands=data.allow_commands)
     examples = found.task.read(splits.require(data_files, split), problems=problems)
     examples = check_labels((), examples, split, problems, found.labels)
     if problems.summary():

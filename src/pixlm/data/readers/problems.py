@@ -179,12 +179,15 @@ def check_labels(
 
     ``labels``: the inventory where it is fixed; else that of ``train``. Numbers to be estimated are no labels.
     """
-    known = set(labels) or {label for example in train for label in labels_of(example)}
+    known: set[str] | None = set(labels) or None
     kept = []
     for example in other:
-        unknown = sorted(set(labels_of(example)) - known)
+        own = labels_of(example)
+        if own and known is None:  # a train split may be large, and its examples read only now
+            known = {label for one in train for label in labels_of(one)}
+        unknown = sorted(set(own) - (known or set()))
         if unknown:
-            shown = ", ".join(sorted(known)[:20])
+            shown = ", ".join(sorted(known or set())[:20])
             problems.skip(
                 example.where or example.id,
                 f"label {unknown[0]!r} of the {split} split is not among those of the train split: {shown}",
