@@ -165,14 +165,15 @@ class Font:
         return self._outline(glyph) if self._rasteriser.is_scalable else _NO_BITMAP
 
     def _outline(self, glyph: int) -> Bitmap:
-        face = self._rasteriser
-        try:
-            face.load_glyph(glyph, _LOAD_FLAGS)
-            face.glyph.render(freetype.FT_RENDER_MODE_NORMAL)
-        except freetype.FT_Exception:
+        # FreeType itself: the wrapper would make objects for every glyph, and a list of its bytes.
+        face = self._rasteriser._FT_Face
+        if freetype.FT_Load_Glyph(face, glyph, _LOAD_FLAGS):
             return self._damaged(glyph)
-        slot = face.glyph
-        bitmap = slot._FT_GlyphSlot.contents.bitmap  # the wrapper would make a list of its bytes
+        pointer = face.contents.glyph
+        if freetype.FT_Render_Glyph(pointer, freetype.FT_RENDER_MODE_NORMAL):
+            return self._damaged(glyph)
+        slot = pointer.contents
+        bitmap = slot.bitmap
         rows, columns, pitch = bitmap.rows, bitmap.width, bitmap.pitch
         if not rows or not columns:
             return _NO_BITMAP

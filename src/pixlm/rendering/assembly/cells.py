@@ -41,6 +41,8 @@ _Name = str | tuple[str, bytes]
 #: Word -> numbers of its patches from left to right, as int32; False if it has to go the plain way.
 _Book = dict[_Name, "bytes | bool"]
 
+_NO_SPILLS: dict[_Name, Spill] = {}
+
 
 class _Row(NamedTuple):
     """Words, or pieces of words, from left to right, the numbers of their patches, where each starts, and the end.
@@ -84,13 +86,17 @@ class AssembledCells:
         self._set_table(PatchTable(self._patch, 3 if self._painter.rgb else 1))
         self._books: dict[str, _Book] = {}
         self._kept = 0  # words
-        self._spills: dict[tuple[_Name, str], Spill] = {}
+        self._spills: dict[str, dict[_Name, Spill]] = {}  # by flow
+        self._whites: dict[tuple[int, int], bool] = {}  # a patch, and how many of its columns: are they white?
         self._joints: dict[tuple[_Name, _Name, str], np.ndarray] = {}
 
     def _set_table(self, table: PatchTable) -> None:
         self._table = table
         self._tiles = Tiles(self._painter, self._baseline, table)
-        self._contained: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})  # by parity of the level: text, numbers
+        self._contained: tuple[dict[str, bytes | None], dict[str, bytes | None]] = (
+            {},
+            {},
+        )  # by parity of the level: text, numbers
 
     def _make_room(self) -> None:
         """To be called before the first row of an image: rows refer to the table that is there."""
@@ -113,9 +119,7 @@ class AssembledCells:
                 found[f"sizes {flow}"] = np.array(sizes, np.int32)
                 numbers = b"".join([part for _, part in words if isinstance(part, bytes)])
                 found[f"numbers {flow}"] = np.frombuffer(numbers, ID)
-            spills = [
-                (word, spill) for (word, own), spill in self._spills.items() if own == flow and isinstance(word, str)
-            ]
+            spills = [(word, spill) for word, spill in self._spills.get(flow, {}).items() if isinstance(word, str)]
             if spills:
                 found[f"spilling {flow}"] = strings([word for word, _ in spills])
                 found[f"widths {flow}"] = np.array([(s.left.shape[1], s.right.shape[1]) for _, s in spills], np.int32)
@@ -152,7 +156,7 @@ class AssembledCells:
                     size = patch * width * channels
                     parts.append(spilt[start : start + size].reshape(patch, width, *(3,) * self._painter.rgb))
                     start += size
-                self._spills[word, flow] = Spill(*parts)
+                self._spills.setdefault(flow, {})[word] = Spill(*parts)
 
     def text(self, text: str, geometry: Geometry, *, rtl: bool | None) -> Assembled | None:
         self._make_room()
@@ -243,7 +247,7 @@ class AssembledCells:
             return None
         numbers = b"".join([part for row in rows for part in (row.numbers, _BLACK)])
         spilt: list[tuple[np.ndarray, int]] | None = []
-        if self._spills:
+        if any(not self._spills.get(row.flow, _NO_SPILLS).keys().isdisjoint(row.words) for row in rows):
             index = np.frombuffer(numbers, ID).copy()
             spilt = self._spilt(rows, index)
             numbers = index.tobytes()
@@ -262,8 +266,9 @@ class AssembledCells:
         touched: set[int] = set()
         begin = 0
         for row in rows:
+            spills = self._spills.get(row.flow, _NO_SPILLS)
             for place, word in enumerate(row.words):
-                spill = self._spills.get((word, row.flow))
+                spill = spills.get(word)
                 if spill is None:
                     continue
                 for ink, side in ((spill.left, -1), (spill.right, 1)):
@@ -274,7 +279,7 @@ class AssembledCells:
                     if at in touched or width > patch:
                         return None
                     touched.add(at)
-                    if self._table.is_white(index[at], side * width):
+                    if self._is_white(int(index[at]), side * width):
                         found.append((ink, at * patch + (0 if side > 0 else patch - width)))
                         continue
                     if row.starts[place + side] == row.starts[place + side + 1]:
@@ -285,6 +290,13 @@ class AssembledCells:
                         return None
                     index[at] = joint[at - begin - row.starts[first]]
             begin += row.starts[-1] + 1
+        return found
+
+    def _is_white(self, number: int, columns: int) -> bool:
+        key = number, columns
+        found = self._whites.get(key)
+        if found is None:
+            found = self._whites[key] = self._table.is_white(number, columns)
         return found
 
     def _joint(self, first: _Name, second: _Name, flow: str) -> np.ndarray | None:
@@ -313,9 +325,9 @@ class AssembledCells:
             if word in one_way:
                 odd, texts = one_way[word]
                 try:
-                    book[word] = b"".join(map(self._contained[odd].__getitem__, texts))
+                    book[word] = b"".join(map(self._contained[odd].__getitem__, texts))  # type: ignore[arg-type]
                     continue
-                except KeyError:
+                except TypeError:  # cells that do not keep to their patches
                     pass
             cells = self._cells_of(word, flow)
             if cells is None:
@@ -325,23 +337,22 @@ class AssembledCells:
             tile = self._tiles.of(cells)
             book[word] = tile.numbers
             if tile.spill is not None:
-                self._spills[word, flow] = tile.spill
+                self._spills.setdefault(flow, {})[word] = tile.spill
 
     def _add_contained(self, words: Iterable[tuple[int, list[str]]]) -> None:
         """Cells that keep to their patches, of words given by the parity of their level and the texts of the cells."""
-        new: dict[tuple[int, str], Cell] = {}
+        new: list[tuple[int, str, Cell]] = []
         for odd, texts in words:
             contained = self._contained[odd]
             for text in texts:
-                if text not in contained and (odd, text) not in new:
+                if text not in contained:
+                    contained[text] = None
                     cell = self._strategy.cell_of(text, odd, self._layout, self._patch)
                     if not cell.missing:
-                        new[odd, text] = cell
-        self._tiles.add(new.values())
-        for (odd, text), cell in new.items():
-            numbers = self._tiles.contained(cell)
-            if numbers is not None:
-                self._contained[odd][text] = numbers
+                        new.append((odd, text, cell))
+        self._tiles.add([cell for _, _, cell in new])
+        for odd, text, cell in new:
+            self._contained[odd][text] = self._tiles.contained(cell)
 
     def _levels_of(self, name: _Name, flow: str) -> np.ndarray | int | None:
         """The levels of a word's characters, or the one of all; None if its cells are not to be had without its

@@ -157,7 +157,8 @@ def is_wide(char: str) -> bool:
 
 def _cell(lines: Iterable[tuple[Line, int]], patches: int) -> Cell:
     lines = tuple(lines)
-    return Cell(lines, patches, "".join(line.text[index] for line, _ in lines for index in line.missing))
+    missing = [line.text[index] for line, _ in lines if line.missing for index in line.missing]
+    return Cell(lines, patches, "".join(missing))
 
 
 def _pairs(count: int) -> Iterator[Span]:

@@ -15,7 +15,7 @@ from pixlm.rendering.offsets import Span
 Layout = Callable[..., Line]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Cell:
     """A picture that begins at a patch border: lines with the pixel of their left end. Strategies keep their cells, so
     a cell that is met again is the same object, and what was drawn for it can be looked up.
