@@ -77,6 +77,8 @@ class AssembledCells:
         self._words = words
         self._painter = painter
         self._patch = painter.rows
+        # Characters of a flow that have its level wherever they stand.
+        self._plain: dict[str, set[str]] = {"L": set(), "R": set(), "a": set()}
         self._layout = layout
         self._baseline = baseline
         self._start()
@@ -364,9 +366,14 @@ class AssembledCells:
             return given[0] if len(set(given)) == 1 else np.frombuffer(given, np.uint8)
         if self._mirrors:
             return int(flow != "L")
-        if not runs_one_way(word, flow):
-            return None
-        return int(flow != "L") if flow == "L" or not has_numbers(word) else levels_inside(word, flow)
+        plain = self._plain[flow]
+        if not plain.issuperset(word):
+            if not runs_one_way(word, flow):
+                return None
+            if flow != "L" and has_numbers(word):
+                return levels_inside(word, flow)
+            plain.update(word)
+        return int(flow != "L")
 
     def _cells_of(self, name: _Name, flow: str) -> list[Cell] | None:
         """A word's cells from left to right, None if they are not to be had without its line, or a font is missing."""

@@ -124,14 +124,17 @@ class Tiles:
         groups: list[list[Cell]] = []
         reached = False
         for cell in cells:
-            tile = self._tile((cell,))
-            if tile is None:
-                return None
-            if groups and (reached or tile.reaches_left):
+            reaches_left = reaches_right = False
+            if cell not in self._contained:
+                tile = self._tile((cell,))
+                if tile is None:
+                    return None
+                reaches_left, reaches_right = tile.reaches_left, tile.reaches_right
+            if groups and (reached or reaches_left):
                 groups[-1].append(cell)
             else:
                 groups.append([cell])
-            reached = tile.reaches_right
+            reached = reaches_right
         tiles = []
         for group in groups:
             tile = self._tile(tuple(group))

@@ -161,8 +161,8 @@ def _cell(lines: Iterable[tuple[Line, int]], patches: int) -> Cell:
     return Cell(lines, patches, "".join(missing))
 
 
-def _pairs(count: int) -> Iterator[Span]:
-    return ((first, min(first + 2, count)) for first in range(0, count, 2))
+def _pairs(count: int) -> list[Span]:
+    return [(first, min(first + 2, count)) for first in range(0, count, 2)]
 
 
 def _kind(char: str, script: str) -> str:
