@@ -19,7 +19,7 @@ from pixlm.errors import RunError, UsageError
 # verb -> (module, extra it needs, one line of help)
 VERBS: dict[str, tuple[str, str | None, str]] = {
     "render": ("pixlm.cli.render", None, "draw text to a PNG, with the patch grid on request"),
-    "pretrain": ("pixlm.cli.pretrain", "train", "pretrain a masked model on plain text"),
+    "pretrain": ("pixlm.cli.pretrain", "train", "pretrain a masked or a causal model on plain text"),
     "prerender": ("pixlm.cli.prerender", "train", "draw a corpus to files beforehand"),
     "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task; without one it lists them"),
     "evaluate": ("pixlm.cli.evaluate", "train", "score a fine-tuned model on a split"),
