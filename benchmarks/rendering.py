@@ -11,6 +11,7 @@ Lines come from the text that ships with the tests (the Universal Declaration of
 words twice), or from ``--text FOLDER``: one ``LANG.txt`` or ``LANG/LANG.txt.gz`` a language (en, uk, hi, ar, th, ta,
 zh), which is how the table of the docs was made. Lines of one script and lines with several ("mixed") are told apart.
 
+The compiled inner loops are used where they were built; with ``PIXLM_PURE_PYTHON=1`` it is Python alone.
 Also prints upstream's recorded lines per second on its authors' lines (another machine, another text: an order of
 magnitude against a straw man, not a ratio), memory of the warm caches, and the time that the import takes.
 """
@@ -35,6 +36,7 @@ from pango_opponent import PangoOpponent
 
 from pixlm import TextRenderer
 from pixlm.errors import UsageError
+from pixlm.rendering import compiled
 from pixlm.rendering.unicode.properties import SCRIPT
 from pixlm.rendering.unicode.scripts import NO_SCRIPT
 
@@ -80,6 +82,7 @@ def main() -> None:
     except UsageError as error:
         print(f"nothing to compare with: {error}")
         return
+    print(f"compiled inner loops: {compiled.status}")
     rows: list[Row] = []
     for code, lines in samples.items():
         rows += measure(code, lines)
