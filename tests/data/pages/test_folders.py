@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pixlm.data.readers.problems import Problems
 from pixlm.data.splits import find
 from pixlm.errors import UsageError
 
+DEEP = functools.reduce(lambda one, _: {"a": one}, range(300), "x")
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "documents"
 
 
@@ -182,6 +184,10 @@ def test_csv(tmp_path):
         ({"file_name": "a.png", "ground_truth": "{broken"}, "ground_truth is no JSON"),
         ({"file_name": "a.png", "ground_truth": "[]"}, "no JSON object"),
         ({"file_name": "a.png", "gt_parses": []}, "no list of readings"),
+        (
+            {"file_name": "a.png", "gt_parse": functools.reduce(lambda one, _: {"a": one}, range(300), "x")},
+            "deeper than",
+        ),
         ({"file_name": "a.png", "pages": []}, "no list of pages"),
         ({"file_name": "a.png", "pages": [{"text": ["x"]}, {"text": ["y"]}]}, "page 2, but .* has 1"),
         ({"file_name": "a.png", "text": "lone \ud800"}, "lone surrogate"),

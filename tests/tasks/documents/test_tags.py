@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from golden_documents import cases, name_of
 from pixlm.tasks.documents.tags import from_tags, tags_of, to_tags
+from pixlm.tasks.scoring.structures import field_f1, tree_accuracy
 
 # What pixlm does otherwise unless asked for pixparse's way: true and null as JSON has them, keys that are no patterns.
 DIFFERENT = {"json_tokens-015": "true", "json_tokens-016": "", "json_tokens-049": {"a.b(c)": "v"}}
@@ -75,3 +76,11 @@ def test_there_and_back(value):
 )
 def test_whatever_a_model_writes(parts, legacy):
     assert isinstance(from_tags("".join(parts), legacy=legacy), dict | list)
+
+
+def test_a_model_in_a_loop():
+    text = "<s_a>" * 400 + "x" + "</s_a>" * 400
+    for legacy in (True, False):
+        value = from_tags(text, legacy=legacy)
+        assert tree_accuracy({"a": "x"}, value) < 1
+        assert field_f1([{"a": "x"}], [value]) == 0

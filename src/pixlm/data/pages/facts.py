@@ -28,11 +28,23 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A part of a page, such as an element of HTML: a leaf with a text and its box, or a group of parts.
+
+    A picture is a leaf whose text is ``img_src=FILE img_alt=TEXT`` and whose box is no text that could be masked.
+    """
+
+    children: tuple[Node, ...] = ()
+    box: PageBox | None = None
+    is_image: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     """About one page; what the data do not say is None, or empty.
 
     parses: JSON values, each a right reading; lines: in reading order; boxes: of lines; label: its class; texts: of the
-    page as a whole, such as captions.
+    page as a whole, such as captions; tree: what is on the page as it is nested.
     """
 
     parses: tuple[Any, ...] | None = None
@@ -41,6 +53,7 @@ class Facts:
     label: str | None = None
     texts: tuple[str, ...] | None = None
     questions: tuple[Question, ...] = ()
+    tree: Node | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,7 @@ class AnnotationError(ValueError):
 
 _TEXTS = ("text", "caption", "captions", "alt_text", "txt")
 _LABELS = ("label", "class", "category")
+_DEEPEST = 100
 
 
 def facts_of(value: Any) -> list[Facts]:
@@ -113,6 +127,8 @@ def _facts(value: Mapping[str, Any]) -> Facts:
         facts, known = _with_boxes(facts, [_funsd(one) for one in value["form"]]), True
     if isinstance(value.get("valid_line"), list):
         facts, known = _with_boxes(facts, [_cord(one) for one in value["valid_line"]]), True
+    if isinstance(value.get("tree"), Mapping):
+        facts, known = replace(facts, tree=_node(value["tree"])), True
     if isinstance(value.get("question"), str):
         facts, known = replace(facts, questions=(_question(value),)), True
     for name in _LABELS:
@@ -129,6 +145,8 @@ def _facts(value: Mapping[str, Any]) -> Facts:
 
 def _with_parses(facts: Facts, parses: Sequence[Any]) -> Facts:
     """Donut's readings, which may also be a class, a text, or questions with answers."""
+    if _depth(parses) > _DEEPEST:
+        raise AnnotationError(f"a reading deeper than {_DEEPEST} objects in objects")
     facts = replace(facts, parses=tuple(parses))
     objects = [one for one in parses if isinstance(one, Mapping)]
     asked: dict[str, list[str]] = {}
@@ -146,6 +164,17 @@ def _with_parses(facts: Facts, parses: Sequence[Any]) -> Facts:
     return facts
 
 
+def _depth(value: Any) -> int:
+    """How many lists and objects stand in one another."""
+    depth, level = 0, [value]
+    while level := [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]:
+        level = [one for one in level if isinstance(one, dict | list)]
+        depth += 1
+        if not level or depth > _DEEPEST:
+            break
+    return depth
+
+
 def _question(value: Mapping[str, Any]) -> Question:
     answers = value.get("answers", value.get("answer"))
     given = [answers] if isinstance(answers, str | int | float) else answers
@@ -156,6 +185,27 @@ def _question(value: Mapping[str, Any]) -> Question:
 def _with_boxes(facts: Facts, boxes: Sequence[PageBox]) -> Facts:
     kept = tuple(box for box in boxes if box.text)
     return replace(facts, boxes=kept, lines=tuple(box.text for box in kept))
+
+
+def _node(value: Any, depth: int = 0) -> Node:
+    """A node of ``{"text", "box"}``, ``{"image": {"file", "alt"}, "box"}`` or ``{"children": [...]}``."""
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        raise AnnotationError(f"its tree holds something else than nodes, or is deeper than {_DEEPEST}")
+    children = value.get("children") or []
+    if not isinstance(children, list):
+        raise AnnotationError("a node of its tree whose children are no list")
+    if children:
+        return Node(tuple(_node(child, depth + 1) for child in children))
+    image = value.get("image")
+    if isinstance(image, Mapping):
+        text = f"img_src={image.get('file', '')} img_alt={image.get('alt', '')}"
+    else:
+        text = " ".join(str(value.get("text", "")).split())
+    try:
+        left, top, right, bottom = map(float, value["box"])
+    except (KeyError, TypeError, ValueError):
+        raise AnnotationError("a leaf of its tree without a box of four numbers") from None
+    return Node(box=PageBox(text, left, top, right, bottom), is_image=isinstance(image, Mapping))
 
 
 def _funsd(one: Any) -> PageBox:

@@ -148,13 +148,14 @@ def _json(path: Path, problems: Problems) -> Iterator[Record]:
 
 
 def value_problem(value: Any) -> str | None:
-    """What is wrong with the text anywhere inside a JSON value."""
-    if isinstance(value, str):
-        return text_problem(value)
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return next((found for one in value if (found := value_problem(one))), None)
+    """What is wrong with the text anywhere inside a JSON value, however deep."""
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str) and (found := text_problem(one)):
+            return found
+        if isinstance(one, dict | list):
+            rest += reversed(one.values() if isinstance(one, dict) else one)
     return None
 
 

@@ -47,6 +47,7 @@ def tags_of(value: Any) -> set[str]:
     return set().union(*map(tags_of, value)) if isinstance(value, list) else set()
 
 
+_DEEPEST = 64  # objects in objects; what is deeper, which models in a loop may write, is text
 _OPENING = re.compile("<s_(.*?)>", re.IGNORECASE)
 
 
@@ -68,7 +69,7 @@ def from_tags(text: str, *, categories: Collection[str] = (), legacy: bool = Fal
     return items[0] or {TEXT: rest}
 
 
-def _objects(text: str, categories: Collection[str], legacy: bool) -> tuple[list[dict[str, Any]], str]:
+def _objects(text: str, categories: Collection[str], legacy: bool, depth: int = 0) -> tuple[list[dict[str, Any]], str]:
     """The objects that stand in a text, separated, and what is left of the text behind them."""
     items: list[dict[str, Any]] = [{}]
     while opening := _OPENING.search(text):
@@ -78,7 +79,7 @@ def _objects(text: str, categories: Collection[str], legacy: bool) -> tuple[list
             continue
         content, text = found
         if content is not None:
-            value = _value(content.strip(), categories, legacy)
+            value = _value(content.strip(), categories, legacy, depth)
             if value is not None:
                 items[-1][opening[1]] = value
         text = text.strip()
@@ -88,9 +89,9 @@ def _objects(text: str, categories: Collection[str], legacy: bool) -> tuple[list
     return items, text
 
 
-def _value(content: str, categories: Collection[str], legacy: bool) -> Any:
-    if "<s_" in content and "</s_" in content:
-        items, _ = _objects(content, categories, legacy)
+def _value(content: str, categories: Collection[str], legacy: bool, depth: int) -> Any:
+    if depth < _DEEPEST and "<s_" in content and "</s_" in content:
+        items, _ = _objects(content, categories, legacy, depth + 1)
         items = items if items[-1] else items[:-1]
         return (items[0] if len(items) == 1 else items) or None
     leaves = [_leaf(leaf.strip(), categories) for leaf in content.split(SEPARATOR)]
