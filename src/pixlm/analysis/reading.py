@@ -60,7 +60,7 @@ def stands_in(text: str, line: str) -> bool:
     """Whether a field's text is in a line of the page, or the line is a part of it (an address over several lines);
     spaces, case and signs do not count."""
     wanted, found = (re.sub(r"\W", "", one.casefold()) for one in (text, line))
-    return bool(wanted and found) and (wanted in found or (len(found) > 3 and found in wanted))
+    return bool(wanted and found) and (wanted in found or (len(found) > 5 and found in wanted))
 
 
 def _panel(fields: Sequence[tuple[str, str]], height: int, renderer: TextRenderer) -> Image.Image:

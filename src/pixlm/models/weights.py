@@ -167,7 +167,8 @@ def write_model(model: PreTrainedModel, folder: Path, state_dict: dict[str, Tens
         RunError: the disk is full, or the like; names the folder.
     """
     with saving(folder):
-        model.save_pretrained(folder, state_dict=state_dict)
+        # In the names of the parameters; for some models transformers would write those of its older versions.
+        model.save_pretrained(folder, state_dict=state_dict, save_original_format=False)
         # safetensors makes files that only their owner may read; config.json has the mode that is usual here.
         mode = (folder / "config.json").stat().st_mode
         for path in folder.glob("*.safetensors"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoConfig, VisionEncoderDecoderModel
 
 from document_models import EOS, MODELS, PAD, VOCABULARY, Tokens, inputs, make
@@ -86,6 +87,8 @@ def test_models_come_back_from_their_folder(name, tmp_path):
     hub.save(tmp_path, model)
     again = hub.load_model(tmp_path)
     assert type(again) is type(model)
+    # Runs go on from files whose names are the model's own.
+    assert load_file(tmp_path / "model.safetensors").keys() <= model.state_dict().keys()
     given, ids = inputs(model), torch.tensor([[5, 6], [9, 10]])
     assert torch.equal(again(**given, decoder_input_ids=ids).logits, model(**given, decoder_input_ids=ids).logits)
 

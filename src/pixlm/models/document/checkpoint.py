@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,18 +49,38 @@ def take_part(model: DocumentModel, which: str, folder: Path) -> list[str]:
     own = part.state_dict()
     prefixes = ("", "vision_model.", "vit.", "model.", "encoder.", "decoder.", "swin.", "donut.", "deit.")
     found = {name: _named(name, weights, prefixes) for name in own}
+    if not any(value is not None for name, value in found.items() if _is_layer(name)):
+        weights = _of_today(weights, part)
+        found = {name: _named(name, weights, prefixes) for name in own}
     if which == "text":
         for name in own:
             if name.endswith(("embed_tokens.weight", "shared.weight", "lm_head.weight")) and found[name] is None:
                 found[name] = _named("shared.weight", weights, ("", "model."))
     fitting = {name: value for name, value in found.items() if value is not None and value.shape == own[name].shape}
-    layers = {name for name in own if any(piece.isdigit() for piece in name.split("."))}
-    if not layers & fitting.keys():
+    if not any(_is_layer(name) for name in fitting):
         raise UsageError(f"{folder}: none of its layers fit the {which} part of the model ({type(part).__name__})")
     with torch.no_grad():
         for name, value in fitting.items():
             own[name].copy_(value)
     return sorted(own.keys() - fitting.keys())
+
+
+def _is_layer(name: str) -> bool:
+    return any(piece.isdigit() for piece in name.split("."))
+
+
+def _of_today(weights: dict[str, torch.Tensor], part: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Weights that an older transformers named, as today's class of the part names them."""
+    loaded, found = type(part).from_pretrained(
+        None,
+        config=copy.deepcopy(part.config),
+        state_dict=weights,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    fresh = {*found["missing_keys"], *(key[0] for key in found["mismatched_keys"])}
+    return {name: value for name, value in loaded.state_dict().items() if name not in fresh}
 
 
 def _named(name: str, weights: dict[str, torch.Tensor], prefixes: tuple[str, ...]) -> torch.Tensor | None:
