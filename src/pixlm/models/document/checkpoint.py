@@ -71,7 +71,8 @@ def _is_layer(name: str) -> bool:
 
 def _of_today(weights: dict[str, torch.Tensor], part: PreTrainedModel) -> dict[str, torch.Tensor]:
     """Weights that an older transformers named, as today's class of the part names them."""
-    loaded, found = type(part).from_pretrained(
+    made: Any = type(part)
+    loaded, found = made.from_pretrained(
         None,
         config=copy.deepcopy(part.config),
         state_dict=weights,
