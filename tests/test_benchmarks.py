@@ -99,3 +99,11 @@ def test_pixelgpt_script_runs_at_toy_size(capsys):
     assert [line.split()[0] for line in lines[1:]] == ["drawing", "training"]
     assert " x a patch" in lines[1]
     assert lines[2].endswith("x LlamaForCausalLM's")
+
+
+def test_pages_are_read_by_every_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXLM_CACHE", str(tmp_path / "cache"))
+    loader = script("documents_loader")
+    pages = list(loader.drawn_pages(2))
+    loader.make_shard(tmp_path / "a.tar", pages)
+    assert [read(tmp_path / "a.tar") for _, read, _ in loader.ROWS] == [2] * len(loader.ROWS)

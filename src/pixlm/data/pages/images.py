@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixlm.data.pages import pdf
 from pixlm.data.pages.example import DecodedImage, ImageSource
@@ -151,7 +151,8 @@ def _plainly(source: ImageSource) -> Iterator[None]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # else this would be a copy for nothing
+        image = ImageOps.exif_transpose(image)
     if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bits a pixel, which Pillow would clip to 8
         image = image.convert("F").point(lambda value: value * (1 / 257) + 0).convert("L")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
