@@ -234,6 +234,22 @@ def test_another_font_at_evaluation_is_one_flag(tmp_path, pixlm):
     assert losses[0] != losses[1]
 
 
+def test_a_tokenizer_has_to_fit_the_vocabulary(texts, tmp_path, pixlm):
+    code, _, error = pixlm("data", "tokenizer", "--data", texts, "--size", "1200", "--output", tmp_path / "tokens")
+    assert code == 0, error
+    model = PixelGPTForCausalLM(preset("pixelgpt-nano", vocab_size=700))
+    hub.save(tmp_path / "base", model, TextRenderer(max_seq_length=64))
+    data, base = toy_texts.glue(tmp_path, "sst2"), ("--model", tmp_path / "base", "--modality", "pair")
+    small = ("finetune", "glue", "--data", data, "--output", tmp_path / "o", *FEW)
+    code, _, error = pixlm(*small, *base)
+    assert code == 2
+    assert "base holds no tokenizer" in error
+    code, _, error = pixlm(*small, *base, "--tokenizer", tmp_path / "tokens")
+    assert code == 2
+    assert "has a token 1199, but the model has only 700" in error
+    assert len(error.strip().splitlines()) == 1
+
+
 def test_settings_for_other_models_are_one_line(tmp_path, pixlm):
     data = toy_texts.glue(tmp_path, "sst2")
     for more, message in (

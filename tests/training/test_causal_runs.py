@@ -154,6 +154,28 @@ def test_textgpt_is_a_llama_with_a_tokenizer_of_ones_own(texts, tmp_path, pixlm)
     assert "leave --causal.tokenizer out" in error
 
 
+@pytest.mark.parametrize(
+    "more", [("--train.precision", "bf16"), ("--train.gradient-checkpointing",)], ids=["bf16", "checkpointing"]
+)
+def test_other_ways_of_computing_give_about_the_same(more, straight, texts, tmp_path, pixlm):
+    code, _, error = pixlm(*command(texts, tmp_path / "run", *MIXTURE, *more))
+    assert code == 0, error
+    assert losses(tmp_path / "run") == pytest.approx(losses(straight), rel=2e-2 if "bf16" in more else 1e-5)
+
+
+def test_strips_that_were_drawn_beforehand_train_pixelgpt(texts, tmp_path, pixlm):
+    strips = tmp_path / "strips"
+    drawn = ("--format", "compact", "--render.max-seq-length", "64")
+    code, _, error = pixlm("prerender", "--model", "pixelgpt-nano", "--data", texts, "--output", strips, *drawn)
+    assert code == 0, error
+    gpt = ("--model", "pixelgpt-nano", "--render.max-seq-length", "64", "--data.min-patches", "0")
+    code, _, error = pixlm(*command(strips, tmp_path / "drawn", *gpt))
+    assert code == 0, error
+    code, _, error = pixlm(*command(strips, tmp_path / "pairs", *MIXTURE))
+    assert code == 2
+    assert "hold no tokens" in error
+
+
 def test_settings_that_do_not_go_together_are_one_line(texts, tmp_path, pixlm):
     gpt, text, masked = ("--model", "pixelgpt-nano"), ("--model", "textgpt-nano"), ("--model", "pixel-nano")
     for more, message in (

@@ -177,7 +177,7 @@ class RenderedText(InputEncoder):
             return self._drawn(text)
         rendered = self.renderer.render(text, padding=False, return_offset_mapping=offsets)
         return Encoded(
-            units={"pixel_values": self._levels(rendered.pixel_values)},
+            units={"pixel_values": self.levels(rendered.pixel_values)},
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=rendered.word_starts,
             offsets=rendered.offset_mapping,
@@ -191,14 +191,15 @@ class RenderedText(InputEncoder):
         strings = (text.text,) if isinstance(text.text, str) else text.text
         letters = sum(not character.isspace() for string in strings for character in string)
         return Encoded(
-            units={"pixel_values": self._levels(pixels)},
+            units={"pixel_values": self.levels(pixels)},
             length=length,
             word_starts=None,
             offsets=None,
             lost=round(letters * (used - length) / used),  # about: the strip does not say where its characters are
         )
 
-    def _levels(self, pixels: np.ndarray) -> np.ndarray:
+    def levels(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels as they are, or black and white."""
         return np.where(pixels > 127, np.uint8(255), np.uint8(0)) if self.binary else pixels
 
     def windows(self, pair: tuple[str, str], *, stride: int, first_max_length: int | None) -> list[Encoded]:
@@ -216,7 +217,7 @@ class RenderedText(InputEncoder):
     def _window(self, rendered: Rendered) -> Encoded:
         middle, end = rendered.sep_patches
         return Encoded(
-            units={"pixel_values": self._levels(rendered.pixel_values)},
+            units={"pixel_values": self.levels(rendered.pixel_values)},
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=None,
             offsets=rendered.offset_mapping,

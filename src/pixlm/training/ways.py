@@ -17,6 +17,7 @@ from pixlm.data.pairs import PairedText
 from pixlm.data.pretraining.corpus import Source
 from pixlm.data.pretraining.documents import Found, Reading
 from pixlm.data.pretraining.rows import Corpus
+from pixlm.data.pretraining.shards import is_prerendered
 from pixlm.data.tokenizer_files import has_tokenizer
 from pixlm.data.tokenizer_training import corpus_lines
 from pixlm.errors import UsageError
@@ -100,10 +101,12 @@ class Causal(Way):
         # Without pairs a model is not one of pairs, though it reads both.
         together = bool({Modality.IMAGE_TEXT, Modality.TEXT_IMAGE} & set(self.shares))
         modality = sides if together or sides != "pair" else str(Modality.PIXEL)
+        paths = [path for source in sources for path in source.files.get("train", ())]
+        if sides != "pixel" and any(is_prerendered(path) for path in paths[:1]):
+            raise UsageError(f"{paths[0]}: strips that are drawn already hold no tokens; give text instead")
         texts = None
-        if isinstance(hub.resolve(config.model, weights=False), PretrainedConfig) and given.tokenizer is None:
+        if self._is_preset() and given.tokenizer is None:
             reading = Reading(column=config.data.column, on_error="skip", limit=config.data.limit)
-            paths = [path for source in sources for path in source.files.get("train", ())]
             texts = corpus_lines(paths, reading, Found(), characters=_VOCABULARY_CHARACTERS)
         self.encoder = hub.load_encoder(
             config.model,

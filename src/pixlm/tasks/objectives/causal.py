@@ -7,6 +7,7 @@ that are :class:`InModality` have theirs whatever the shares.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -176,7 +177,11 @@ class CausalUnits(Objective):
 
     def _drawn(self, example: Any) -> Encoded:
         assert self.patches is not None
-        return example if isinstance(example, Encoded) else self.patches.encode(example)
+        if not isinstance(example, Encoded):
+            return self.patches.encode(example)
+        # A strip that was drawn beforehand, in all its greys.
+        units = {"pixel_values": self.patches.levels(example.units["pixel_values"])}
+        return dataclasses.replace(example, units=units)
 
     def _cut(self, example: Any) -> Encoded:
         """The tokens of a text, closed where there is room."""
