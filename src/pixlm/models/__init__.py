@@ -22,6 +22,7 @@ from .pixel import (
     reconstruction_loss,
     resize_positions,
     sincos_table,
+    target_patches,
     unpatchify,
 )
 from .pixelgpt import (
@@ -79,5 +80,6 @@ __all__ = [
     "resize_positions",
     "sequence_loss",
     "sincos_table",
+    "target_patches",
     "unpatchify",
 ]

@@ -5,7 +5,7 @@ from .config import PixelConfig, PoolingMode, PositionType
 from .dependency_parsing import PixelForDependencyParsing
 from .encoder import PixelEncoder, PixelEncoderOutput
 from .masked_encoder import PixelModel, PixelModelOutput
-from .patches import patchify, predicted_pixels, reconstruction_loss, unpatchify
+from .patches import patchify, predicted_pixels, reconstruction_loss, target_patches, unpatchify
 from .positions import sincos_table
 from .pretraining import PixelForPreTraining, PixelForPreTrainingOutput
 from .question_answering import PixelForQuestionAnswering
@@ -33,5 +33,6 @@ __all__ = [
     "reconstruction_loss",
     "resize_positions",
     "sincos_table",
+    "target_patches",
     "unpatchify",
 ]

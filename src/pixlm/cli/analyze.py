@@ -1,0 +1,120 @@
+"""`pixlm analyze NAME --model RUN --data DATA --output DIR`"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.table import Table
+
+from pixlm import files, inference
+from pixlm.analysis.filling import Filling, fill_in
+from pixlm.cli.parse import parse
+from pixlm.cli.report import print_table
+from pixlm.data import splits
+from pixlm.errors import UsageError
+from pixlm.training import corpora
+from pixlm.training.config import MaskConfig, TextConfig
+from pixlm.training.pretrain import masking_for
+
+NAMES = {"reconstruction": "how well a pretrained model fills in held-out text, beside predictors without a model"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one analysis; without a name list them."""
+    if not arguments or arguments[0].startswith("-"):
+        width = max(map(len, NAMES))
+        print("usage: pixlm analyze NAME ...\n")
+        print("\n".join(f"  {name:{width}}  {what}" for name, what in NAMES.items()))
+        return 0
+    name, *rest = arguments
+    if name not in NAMES:
+        raise UsageError(f"no analysis {name!r}; choose {', '.join(NAMES)}")
+    return reconstruction(rest)
+
+
+@dataclass
+class Reconstruction:
+    """Loss over removed patches of held-out text, and characters read back from them, source by source."""
+
+    model: str = ""
+    """Folder of a pretraining run, or hub id."""
+    output: str = ""
+    """Folder for reconstruction.json and reconstruction.md."""
+    split: str = "dev"
+    """The held-out split: dev or test."""
+    data: TextConfig = field(default_factory=TextConfig)
+    """Where the text is, as in pretraining; the train split says what is common in a source."""
+    mask: MaskConfig = field(default_factory=MaskConfig)
+    """Which patches are removed."""
+    seed: int = 42
+    """Decides which patches go."""
+    batch_size: int = 16
+    """Strips per forward pass."""
+    strips: int | None = None
+    """Strips of a source at most; not given: all."""
+    read_strips: int = 8
+    """Strips of a source that are read back, which takes longest; 0: none."""
+
+
+def reconstruction(arguments: list[str]) -> int:
+    """Fill in, print the table, write both files."""
+    what = Reconstruction.__doc__ or ""
+    args = parse(Reconstruction, "analyze reconstruction", what, arguments)
+    for flag in ("model", "output"):
+        if not getattr(args, flag):
+            raise UsageError(f"no {flag} given; name it with --{flag}")
+    if args.split not in splits.SPLITS[1:]:
+        raise UsageError(f"--split {args.split}: choose {' or '.join(splits.SPLITS[1:])}")
+    for flag, lowest in (("batch_size", 1), ("strips", 1), ("read_strips", 0)):
+        value = getattr(args, flag)
+        if value is not None and value < lowest:
+            raise UsageError(f"--{flag.replace('_', '-')} {value}: must be {lowest} or more")
+    sources, _ = corpora.find(args.data)
+    model = inference.load(args.model)
+    corpus = corpora.load(args.data, sources, model.encoder)
+    if args.split not in corpus:
+        raise UsageError(f"no {args.split} split given; name its file with --data.{args.split} FILE, or --data.heldout")
+    output = Path(args.output).expanduser()
+    output.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Filling] = {}
+    filling = fill_in(
+        model,
+        corpus["train"],
+        corpus[args.split],
+        masking_for(args.mask),
+        seed=args.seed,
+        batch_size=args.batch_size,
+        strips=args.strips,
+        read_strips=args.read_strips,
+    )
+    for name, one in filling:
+        found[name] = one
+        # What is measured already is not lost when a long run is cut off.
+        files.write_json(
+            output / "reconstruction.json", {key: dataclasses.asdict(value) for key, value in found.items()}
+        )
+    rows = _rows(found)
+    table = Table(*rows[0])
+    for row in rows[1:]:
+        table.add_row(*row)
+    print_table(table)
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    files.write_text(output / "reconstruction.md", "\n".join(f"| {' | '.join(row)} |" for row in lines) + "\n")
+    print(f"written to {output}")
+    return 0
+
+
+def _rows(found: dict[str, Filling]) -> list[list[str]]:
+    """The table with its heading: losses, then shares of characters in per cent."""
+    losses = list(next(iter(found.values())).loss)
+    reads = list(dict.fromkeys(name for one in found.values() for name in one.read))
+    heading = ["source", "patches", *(f"loss: {name}" for name in losses), "characters"]
+    rows = [heading + [f"read: {name}" for name in reads]]
+    for source, one in found.items():
+        shares = [f"{one.read[name]:.1%}" if name in one.read else "-" for name in reads]
+        rows.append(
+            [source, str(one.patches), *(f"{value:.3f}" for value in one.loss.values()), str(one.characters), *shares]
+        )
+    return rows
