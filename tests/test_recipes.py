@@ -78,6 +78,11 @@ def toy_text(recipe: Path, texts: Path) -> tuple[object, ...]:
 def training_recipe(path: Path):
     """PixelGPT's hundred runs differ in numbers; in short runs of the tests one for each model and task is tried."""
     many = path.parent.name == "pixelgpt" and not path.stem.startswith(("glue-rte", "xnli-en-dualgpt", "emohate"))
+    many |= path.parent.name == "documents" and path.stem not in (
+        "cruller-base-cord",
+        "pix2struct-docvqa",
+        "pali-spans",
+    )
     marks = [pytest.mark.slow] if many else []
     return pytest.param(path, marks=marks, id=str(path.relative_to(ROOT / "recipes")))
 

@@ -13,7 +13,7 @@ CLASSES = ("invoice", "letter", "form")
 
 
 def receipts() -> list[dict[str, Any]]:
-    """Their ``file_name``, ``gt_parse`` and ``text_lines``."""
+    """Their ``file_name``, ``gt_parse``, ``text_lines`` and ``boxes`` (left, top, right, bottom)."""
     found: list[dict[str, Any]] = json.loads((SOURCE / "receipts.json").read_text(encoding="utf-8"))
     return found
 
@@ -24,7 +24,8 @@ def parse(number: int, keys: Sequence[str] = ("date", "total")) -> dict[str, str
 
 
 def folder(root: Path, *, splits: Sequence[str] = ("train", "dev"), count: int = 2, lines: int = 4) -> Path:
-    """Splits in Donut's layout, whose rows also have the first ``lines`` lines, a class, a caption, and a question."""
+    """Splits in Donut's layout; rows also have the first ``lines`` lines with their boxes, a class, a caption, a
+    question."""
     for split in splits:
         place = root / split
         place.mkdir(parents=True)
@@ -32,7 +33,8 @@ def folder(root: Path, *, splits: Sequence[str] = ("train", "dev"), count: int =
         for number, receipt in enumerate(receipts()[:count]):
             shutil.copy(SOURCE / receipt["file_name"], place)
             fields = parse(number)
-            truth = {"gt_parse": fields, "text_lines": receipt["text_lines"][:lines]}
+            form = zip(receipt["text_lines"][:lines], receipt["boxes"], strict=False)
+            truth = {"gt_parse": fields, "form": [{"text": text, "box": box} for text, box in form]}
             rows.append(
                 {
                     "file_name": receipt["file_name"],

@@ -24,7 +24,7 @@ SMALL = {
 """Canvases of a moment; Donut's windows need one of 112 pixels."""
 QUICK = ("--train.dropout", "0", "--page.max-target-length", "64", "--task.max-new-tokens", "40")
 FILES = [each["file_name"] for each in toy_pages.receipts()]
-TASKS = ("ocr", "receipts", "doc-classify", "docvqa", "caption")
+TASKS = ("ocr", "receipts", "doc-classify", "docvqa", "caption", "screenshot")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_each_architecture_learns_receipts_exactly(model, pages, tmp_path, pixlm
     """Two receipts at once, so that what is written has to be seen on the page."""
     output = tmp_path / "run"
     learn = ("--train.learning-rate", "1e-3", "--train.schedule", "constant", "--train.warmup", "5")
-    steps = ("--train.max-steps", "120", "--train.eval-steps", "20", "--train.patience", "3", "--train.batch-size", "2")
+    steps = ("--train.max-steps", "120", "--train.eval-steps", "20", "--train.patience", "2", "--train.batch-size", "2")
     data = ("--data", pages, "--output", output)
     code, _, error = pixlm("finetune", "receipts", "--model", model, *data, *SMALL[model], *QUICK, *learn, *steps)
     assert code == 0, error
@@ -65,6 +65,7 @@ def test_every_architecture_trains_on_every_task(model, task, pages, tmp_path, p
     layer = ("--task.classifier", "layer") if task.endswith("-layer") else ()
     task = task.removesuffix("-layer")
     few = ("--train.max-steps", "1", "--train.batch-size", "2", "--train.warmup", "0", "--task.max-new-tokens", "4")
+    few += ("--train.precision", "bf16") if task == "caption" else ()
     data = ("--data", pages, "--output", output)
     code, _, error = pixlm("finetune", task, "--model", model, *data, *SMALL[model], *few, *layer)
     assert code == 0, error
