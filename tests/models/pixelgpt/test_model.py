@@ -300,6 +300,36 @@ def test_text_in_front_of_an_image():
     assert not torch.equal(cached.pixel_values, other.pixel_values)
 
 
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_rows_that_are_all_padding_are_harmless(attention):
+    model = causal()
+    model.config._attn_implementation = attention
+    images, text = strips(), tokens()
+    nothing, some = torch.tensor([[0] * 5, [1] * 5]), torch.tensor([[0] * 6, [1] * 6])
+    labels = text.masked_fill(nothing == 0, -100)
+    for given in (
+        {"input_ids": text, "attention_mask": nothing, "labels": labels},
+        {"pixel_values": images, "attention_mask": some},
+        {
+            "input_ids": text,
+            "pixel_values": images,
+            "attention_mask": nothing,
+            "pixel_attention_mask": some,
+            "labels": labels,
+        },
+    ):
+        model.zero_grad()
+        outputs = model(**given)
+        outputs.loss.backward()
+        assert torch.isfinite(outputs.logits).all()
+        gradients = [each.grad for each in model.parameters() if each.grad is not None]
+        assert gradients
+        assert all(torch.isfinite(each).all() for each in gradients)
+        # the other row is what it is alone
+        alone = model(**{name: value[1:] for name, value in given.items()})
+        torch.testing.assert_close(outputs.loss, alone.loss)
+
+
 def test_wrong_inputs_are_one_line():
     model, images, text = causal(), strips(), tokens()
     for call, message in (
