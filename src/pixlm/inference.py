@@ -21,6 +21,7 @@ from pixlm import hub
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
 from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.data.packing import Packing
+from pixlm.data.pages.encoders import PageEncoder
 from pixlm.errors import UsageError
 from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
 from pixlm.models.pixel.pooling import max_pool, mean_pool
@@ -104,6 +105,8 @@ class PixelLM:
         Raises:
             UsageError: no list of texts, or a choice that there is not.
         """
+        if isinstance(self.encoder, PageEncoder):
+            raise UsageError(f"embed is for models that read text; {type(self.model).__name__} reads pages")
         if isinstance(texts, str):
             raise UsageError('embed takes a list of texts, such as ["a text"]')
         if pooling not in (PoolingMode.MEAN, PoolingMode.MAX, PoolingMode.CLS):

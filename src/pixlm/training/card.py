@@ -11,6 +11,7 @@ import pixlm
 from pixlm import files
 from pixlm.data import digests
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.pages.encoders import PageEncoder
 from pixlm.training.config import RunConfig, to_yaml
 
 
@@ -24,6 +25,8 @@ def write_card(
 ) -> None:
     """Write ``folder/README.md``; ``sources`` are the files of each split."""
     tags = ["token-baseline"] if "tokenizer" in encoder.fingerprint else ["pixel", "text-as-pixels"]
+    if isinstance(encoder, PageEncoder):
+        tags = ["document-understanding", encoder.kind]
     front: dict[str, object] = {"library_name": "pixlm", "tags": tags}
     if "/" in config.model and not Path(config.model).exists():
         front["base_model"] = config.model  # a hub id; the hub knows neither local paths nor our architectures

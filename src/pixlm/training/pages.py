@@ -41,6 +41,13 @@ def settle_config(config: RunConfig, model_config: PretrainedConfig) -> None:
         )
     if given and config.model not in PRESETS:
         raise UsageError(f"--page.{given[0]} is for new models (presets), and {config.model} is trained already")
+    lowest = {"max_patches": 1, "max_target_length": 2, "max_prompt_length": 1, "dpi": 1}
+    for name, least in lowest.items():
+        value = getattr(page, name)
+        if value is not None and value < least:
+            raise UsageError(f"--page.{name.replace('_', '-')} {value}: must be {least} or more")
+    if page.size is not None and min(page.size) < 1:
+        raise UsageError(f"--page.size {page.size[0]} {page.size[1]}: must be 1 or more")
     if any(not 0 < scale <= 2 for scale in page.resolutions):
         raise UsageError(f"--page.resolutions {page.resolutions}: scales must be above 0 and at most 2")
     with_parts(model_config, *(None if name is None else _folder(name) for name in (page.vision, page.text)))
@@ -74,6 +81,12 @@ def fit_config(config: RunConfig, model_config: PretrainedConfig, encoder: Input
         raise UsageError(
             f"a canvas of {min(encoder.settings.size) * min(scales):g} pixels is too small for {config.model}, whose "
             f"layers need {least}; use a larger --page.size (or --page.resolutions)"
+        )
+    rows = getattr(getattr(model_config, "vision_config", None), "seq_len", None)
+    most = round(encoder.settings.max_patches * max(scales))
+    if encoder.kind == "pix2struct" and rows is not None and most >= rows:
+        raise UsageError(
+            f"--page.max-patches {most}: {config.model} has tables for rows and columns up to {rows - 1}"
         )
     # A checkpoint's vocabulary grows by the tokens of the task.
     grown = copy.deepcopy(model_config)

@@ -50,7 +50,9 @@ class PageQuestions(DocumentTask):
     def example(self, given: Any, id: str) -> PageExample:
         example = super().example(given, id)
         if not example.prompt.strip():
-            raise UsageError(f"{self.name} wants an image and a question: (image, question)")
+            raise UsageError(
+                f"{self.name} wants an image and a question: (image, question), or --question on the command line"
+            )
         return example
 
     def asked(self, example: PageExample) -> tuple[str, str]:
