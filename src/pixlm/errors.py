@@ -9,7 +9,16 @@ from __future__ import annotations
 
 
 class PixlmError(Exception):
-    """Base of both; ``str(error)`` is one line fit for a terminal."""
+    """Base of both; ``str(error)`` is one line fit for a terminal.
+
+    A data loader of torch raises what happened in its worker processes again, with the worker's traceback as the
+    message; of that only the error's own line is kept.
+    """
+
+    def __init__(self, message: str = ""):
+        if message.startswith("Caught ") and "Traceback (most recent call last)" in message:
+            message = message.rstrip().rpartition("\n")[2].partition(": ")[2]
+        super().__init__(message)
 
 
 class UsageError(PixlmError, ValueError):

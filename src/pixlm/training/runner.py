@@ -128,6 +128,12 @@ class Runner:
                 going = True
                 while going and self.progress.step < self.plan.steps:
                     going = self._step(batches)
+        except BaseException:
+            # A traceback keeps the loader alive, and its processes ignore the signal that would end them at exit.
+            end_workers = getattr(batches, "_shutdown_workers", None)
+            if end_workers is not None:
+                end_workers()
+            raise
         finally:
             for observer in self.observers:
                 observer.close()
