@@ -25,9 +25,9 @@ def cache_folder(name: str) -> Path:
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of the files in a folder."""
+    """Bytes of a file, or of the files in a folder and the folders in it."""
     if path.is_dir():
-        return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
     return path.stat().st_size
 
 

@@ -85,9 +85,7 @@ def fit_config(config: RunConfig, model_config: PretrainedConfig, encoder: Input
     rows = getattr(getattr(model_config, "vision_config", None), "seq_len", None)
     most = round(encoder.settings.max_patches * max(scales))
     if encoder.kind == "pix2struct" and rows is not None and most >= rows:
-        raise UsageError(
-            f"--page.max-patches {most}: {config.model} has tables for rows and columns up to {rows - 1}"
-        )
+        raise UsageError(f"--page.max-patches {most}: {config.model} has tables for rows and columns up to {rows - 1}")
     # A checkpoint's vocabulary grows by the tokens of the task.
     grown = copy.deepcopy(model_config)
     text_config(grown).vocab_size = max(text_config(grown).vocab_size, len(encoder.tokenizer))

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from page_data import RECEIPTS, encoded, frames, page, pdf, png_header, receipts
 from pixlm.data.pages.facts import AnnotationError, Question, facts_of
@@ -253,3 +254,13 @@ def test_real_documents():
     book = read(SHARED / "pdf_book")
     assert len(book) == 273
     assert "And so ended his affection" in book[30].facts.lines[0]
+
+
+def test_truncated_pages_are_left_out(tmp_path):
+    whole = encoded(Image.effect_noise((200, 200), 80), "JPEG")
+    write(tmp_path / "a.jpg", whole[: len(whole) // 2])
+    write(tmp_path / "b.jpg", whole)
+    assert len(read(tmp_path)) == 2  # headers say nothing of it
+    problems = Problems(on_error="skip")
+    assert [record.id for record in read(tmp_path, problems=problems)] == ["b.jpg"]
+    assert "a damaged image" in problems.summary()

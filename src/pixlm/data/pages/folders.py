@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from pixlm.data.pages import pdf
 from pixlm.data.pages.example import BytesImage, FileImage, ImageSource, PageBox
 from pixlm.data.pages.facts import AnnotationError, Facts, PageRecord, Question, facts_of
-from pixlm.data.pages.images import SUFFIXES, PageError, check_page
+from pixlm.data.pages.images import SUFFIXES, PageError, check_page, open_page
 from pixlm.data.readers.problems import Problems, finish, read_lines, read_text
 from pixlm.data.readers.records import load_json, load_table, read_records, table_rows
 from pixlm.data.splits import is_saved
@@ -87,8 +87,12 @@ def _reader_of_file(path: Path) -> Read:
 
 
 def _checked(records: Iterable[PageRecord], problems: Problems) -> list[PageRecord]:
-    """Those whose image can be opened, as far as its header says, and has the page."""
+    """Those whose image can be opened, as far as its header says, and has the page.
+
+    Where bad input is left out, every page is decoded: later there is nothing to put in its place.
+    """
     counts: dict[str, int | PageError] = {}
+    decoded: set[tuple[str, int]] = set()
     kept = []
     for record in records:
         name = record.image.name
@@ -103,7 +107,13 @@ def _checked(records: Iterable[PageRecord], problems: Problems) -> list[PageReco
         elif record.page >= count:
             problems.skip(record.where, f"speaks of page {record.page + 1}, but {name} has {count}")
         else:
-            kept.append(record)
+            try:
+                if problems.on_error == "skip" and (name, record.page) not in decoded:
+                    open_page(record.image, record.page)
+                    decoded.add((name, record.page))
+                kept.append(record)
+            except PageError as error:
+                problems.skip(record.where, str(error).removeprefix(f"{record.where}: "))
     return kept
 
 
