@@ -108,11 +108,16 @@ class Causal(Way):
         if self._is_preset() and given.tokenizer is None:
             reading = Reading(column=config.data.column, on_error="skip", limit=config.data.limit)
             texts = corpus_lines(paths, reading, Found(), characters=_VOCABULARY_CHARACTERS)
+        mode = config.render.mode
+        if isinstance(stored, PixelGPTConfig) and mode is None and stored.render_mode is None:
+            # What a binary head draws is black or white, and so has to be what it learns to read.
+            head = given.pixel_head or stored.pixel_head
+            mode = "binary" if head == PixelHead.BINARY and sides != "text" else None
         self.encoder = hub.load_encoder(
             config.model,
             texts=texts,
             tokenizer=given.tokenizer,
-            mode=config.render.mode,
+            mode=mode,
             modality=sides,
             **config.render.overrides(),
         )
@@ -123,10 +128,10 @@ class Causal(Way):
             overrides = {"modality": modality}
             chosen = {"pixel_head": given.pixel_head, "norm_pix_loss": given.norm_pix_loss}
             overrides |= {name: value for name, value in chosen.items() if value is not None}
-            if config.render.mode is not None:
+            if mode is not None:
                 overrides |= {
-                    "render_mode": config.render.mode,
-                    "num_channels": 3 if config.render.mode == "rgb" else 1,
+                    "render_mode": mode,
+                    "num_channels": 3 if mode == "rgb" else 1,
                 }
             if overrides.get("pixel_head", stored.pixel_head) == PixelHead.CELL:
                 overrides["num_cells"] = stored.num_cells or given.cells  # at most; see learn()
