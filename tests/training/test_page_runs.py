@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
+import golden_documents
 import pixlm as library
 import toy_pages
 from pixlm import files, hub
+from pixlm.data.draw import Draw, Drawn
+from pixlm.data.pages.encoders import PageSettings, PaliPages
+from pixlm.data.pages.example import PageSample
+from pixlm.tasks.objectives import Resolutions, SequenceToSequence
 
 SMALL = {
     "donut-tiny": ("--page.size", "128", "112"),
@@ -221,3 +227,51 @@ def test_wrong_use_is_one_line(arguments, message, pages, tmp_path, pixlm):
     assert code == 2
     assert error.count("\n") == 1
     assert message in error
+
+
+def test_lower_layers_learn_less(pages, tmp_path, pixlm):
+    code, _, error = pixlm(
+        *options(pages, tmp_path / "run", "--train.layer-decay", "0.1", "--train.learning-rate", "0.1")
+    )
+    assert code == 0, error
+    before, after = (dict(hub.load_model(tmp_path / "run" / f"checkpoint-{n}").named_parameters()) for n in (4, 6))
+    moved = {name: float((after[name] - before[name]).abs().max()) for name in before}
+    low, high = "vision_model.layers.0.mlp.fc1.weight", "text_model.decoder.block.2.layer.2.DenseReluDense.wo.weight"
+    assert 0 < moved[low] < moved[high] * 1e-4
+
+
+def test_spikes_are_logged_with_their_pages(pages, tmp_path, pixlm, monkeypatch):
+    from pixlm.training import spikes
+
+    monkeypatch.setattr(spikes, "_LEAST", 1)
+    wild = ("--train.learning-rate", "1", "--train.max-grad-norm", "0", "--train.warmup", "0", "--train.spikes", "1")
+    code, _, error = pixlm(*options(pages, tmp_path / "run", *wild, "--train.max-steps", "12"))
+    assert code == 0, error
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    found = [row for row in rows if "spike" in row]
+    assert found
+    assert all(row["spike"] > row["usual"] and set(row["examples"]) <= set(FILES) for row in found)
+
+
+def test_resolutions_grow_with_the_steps(pages):
+    encoder = PaliPages(golden_documents.tokenizer(), PageSettings(size=(64, 48), max_patches=100))
+    sizes = []
+    objective = SequenceToSequence(
+        encoder,
+        lambda example, rng: PageSample(example, "", "read", "a" if rng is None else str(rng.integers(10))),
+        resolutions=Resolutions((0.5, 1.0, 1.5), steps=6, multiple=16),
+    )
+    page = Image.new("RGB", (60, 80), "white")
+    for step in range(6):
+        batch = objective.collate([Drawn(Draw(0, 0, step), page)])
+        sizes.append(tuple(batch["pixel_values"].shape[-2:]))
+    assert sizes == [(32, 32), (32, 32), (64, 48), (64, 48), (96, 64), (96, 64)]
+    plain = objective.collate([Drawn(Draw(0, 0), page)])
+    assert tuple(plain["pixel_values"].shape[-2:]) == (64, 48)
+    assert objective.resolutions.encoder(encoder, 0).settings.max_patches == 50
+    assert encoder.settings.size == (64, 48)
+    # Random choices follow from epoch and index, and from nothing else.
+    labels = [objective.collate([Drawn(Draw(3, 1, step), page)])["labels"].tolist() for step in (0, 5)]
+    assert labels[0] == labels[1]
+    several = [objective.collate([Drawn(Draw(epoch, 1, 0), page)])["labels"].tolist() for epoch in range(8)]
+    assert any(each != several[0] for each in several)
