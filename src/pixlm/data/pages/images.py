@@ -95,6 +95,7 @@ def _opened(file: BinaryIO, source: ImageSource, limits: Limits) -> Iterator[Ima
     with warnings.catch_warnings():
         # Our own limit is below the one that Pillow warns of, and is an error.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)
         try:
             image = Image.open(file, formats=_FORMATS)
         except UnidentifiedImageError:
@@ -137,9 +138,11 @@ def _seek(image: Image.Image, page: int, source: ImageSource, limits: Limits) ->
 
 @contextmanager
 def _plainly(source: ImageSource) -> Iterator[None]:
-    """Whatever goes wrong in decoding becomes one line with the name of the file."""
+    """Whatever goes wrong in decoding becomes one line with the name of the file; what is odd but read is not told."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
     except PageError:
         raise
     except UsageError as error:
