@@ -326,6 +326,23 @@ def test_a_run_that_failed_before_its_first_checkpoint_does_not_block_the_folder
     assert pixlm(*pretrain(texts, output, "--train.max-steps", "2"))[0] == 0
 
 
+def test_a_run_of_an_older_version_goes_on(straight, texts, tmp_path, pixlm):
+    """Settings that came later are not in its run.yaml; what was given does count."""
+    output = tmp_path / "run"
+    shutil.copytree(straight, output)
+    (output / "metrics.json").unlink()
+    run = yaml.safe_load((output / "run.yaml").read_text())
+    del run["train"]["optimizer"], run["causal"], run["mask"]["flavour"]
+    (output / "run.yaml").write_text(yaml.safe_dump(run))
+    command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+    code, _, error = pixlm(*command, "--train.optimizer", "muon")
+    assert code == 2
+    assert "another train.optimizer: 'adamw' there, 'muon' here" in error
+    code, out, _ = pixlm(*command)
+    assert code == 0
+    assert "resuming from checkpoint-10" in out
+
+
 def test_data_that_changed_is_noticed_on_resuming(straight, texts, tmp_path, pixlm):
     output = tmp_path / "run"
     shutil.copytree(straight, output)

@@ -27,6 +27,7 @@ def main(arguments: list[str]) -> int:
         width = max(map(len, NAMES))
         print("usage: pixlm analyze NAME ...\n")
         print("\n".join(f"  {name:{width}}  {what}" for name, what in NAMES.items()))
+        print("\npixlm analyze NAME --help tells all about one of them.")
         return 0
     name, *rest = arguments
     if name not in NAMES:

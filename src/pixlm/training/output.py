@@ -24,7 +24,7 @@ from pixlm.data.pretraining.documents import HUB
 from pixlm.data.splits import SPLITS, Sources
 from pixlm.errors import UsageError
 from pixlm.models import PRESETS
-from pixlm.training.config import RunConfig, to_yaml
+from pixlm.training.config import RunConfig, to_dict, to_yaml
 
 try:
     import fcntl
@@ -143,7 +143,7 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
         for split in SPLITS
     }
     if not _nothing_done(folder):
-        _check_same(folder, {"command": command, **mine})
+        _check_same(folder, {"command": command, **mine}, to_dict(type(config)()))
         _check_inputs(folder, inputs)
         checkpoint, problems = files.newest_checkpoint(folder)
         where = f"resuming from {checkpoint.name}" if checkpoint else "no complete checkpoint yet: starting again"
@@ -188,7 +188,7 @@ def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | N
     folder = Path(config.output).expanduser()
     if not (folder / METRICS).exists():
         return None
-    _check_same(folder, {"command": command, **recorded(config)}, unfinished=False)
+    _check_same(folder, {"command": command, **recorded(config)}, to_dict(type(config)()), unfinished=False)
     return cast(dict[str, dict[str, float]], json.loads((folder / METRICS).read_text(encoding="utf-8")))
 
 
@@ -215,7 +215,11 @@ def _check_inputs(folder: Path, mine: dict[str, Any]) -> None:
             )
 
 
-def _check_same(folder: Path, mine: dict[str, Any], *, unfinished: bool = True) -> None:
+def _check_same(folder: Path, mine: dict[str, Any], defaults: dict[str, Any], *, unfinished: bool = True) -> None:
+    """Raise a UsageError unless the folder's run has the settings ``mine``, as far as they decide its result.
+
+    A setting that a run of an older pixlm does not name had its default: new ones leave by default all as it was.
+    """
     try:
         theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -224,15 +228,25 @@ def _check_same(folder: Path, mine: dict[str, Any], *, unfinished: bool = True) 
         raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
     if unfinished and (folder / METRICS).exists():
         raise UsageError(f"{folder}: holds a finished run; name a new folder with --output DIR, or remove this one")
-    differences = [key for key in _differences(theirs or {}, mine) if key not in _FREE and not key.startswith(_ASIDE)]
+    before = _completed(theirs or {}, defaults)
+    differences = [key for key in _differences(before, mine) if key not in _FREE and not key.startswith(_ASIDE)]
     if differences:
         key = differences[0]
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
         raise UsageError(
             f"{folder}: holds {'an unfinished' if unfinished else 'a'} run with another {key}{more}: "
-            f"{_get(theirs, key)!r} there, {_get(mine, key)!r} here; use the same settings, or name another "
+            f"{_get(before, key)!r} there, {_get(mine, key)!r} here; use the same settings, or name another "
             "--output DIR"
         )
+
+
+def _completed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """``values`` with what they lack from ``defaults``."""
+    found = defaults | values
+    for key, default in defaults.items():
+        if isinstance(found[key], dict) and isinstance(default, dict):
+            found[key] = _completed(found[key], default)
+    return found
 
 
 def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:
