@@ -83,7 +83,7 @@ def test_cells_equal_what_python_draws(rgb, monkeypatch):
         made = tiles.Tiles(renderer._painter, renderer._cell_baseline, table)
         cells = [renderer._strategy.cell_of(pair, 0, renderer._lay_out, 16) for pair in pairs]
         made.add(cells)
-        groups = [made.of(cells[first : first + 1 + first % 3]) for first in range(len(cells) - 3)]
+        groups = made.of([cells[first : first + 1 + first % 3] for first in range(len(cells) - 3)])
         patches = table.pixels()
         drawn.append(
             [

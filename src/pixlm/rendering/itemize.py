@@ -19,7 +19,7 @@ from pixlm.rendering.unicode.properties import asks_for_no_font, is_default_igno
 from pixlm.rendering.unicode.scripts import script_runs
 
 NO_FONT = -1
-_FORCED_BREAKS = ("\t", "\u2028")
+FORCED_BREAKS = ("\t", "\u2028")
 
 #: Longest item in code points. Longer stretches are cut so that a line of any length is shaped in bounded memory;
 #: at 8 points the first cut lies thousands of pixels beyond any canvas that is in use.
@@ -100,7 +100,7 @@ def _runs(text: str, levels: np.ndarray) -> Iterator[tuple[int, int, int, str, b
 def font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> list[tuple[int, int, int]]:
     """(start, end, font index) of the items within one run."""
     piece = text[start:end]
-    if not any(char in piece for char in _FORCED_BREAKS):
+    if not any(char in piece for char in FORCED_BREAKS):
         places = fonts.places(piece, emoji) - {NO_FONT}
         if len(places) < 2:
             return [(start, end, fonts.at(places.pop(), emoji) if places else fonts.for_space(emoji))]
@@ -114,7 +114,7 @@ def font_runs(text: str, start: int, end: int, fonts: FontSet, emoji: bool) -> l
         char = text[position]
         place = fonts.choose(char, emoji)
         is_space = place == NO_FONT
-        is_forced = char in _FORCED_BREAKS
+        is_forced = char in FORCED_BREAKS
         spaces = first_space
         if not is_space:
             first_space = None

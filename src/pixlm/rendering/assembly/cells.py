@@ -13,16 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixlm.rendering import compiled
+from pixlm.rendering.assembly.characters import Characters
 from pixlm.rendering.assembly.flow import flow_of, has_numbers, levels_inside, order_of_pieces, pieces_of, runs_one_way
 from pixlm.rendering.assembly.patches import ID, PatchTable
+from pixlm.rendering.assembly.pieces import Columns
 from pixlm.rendering.assembly.store import strings, texts_of
-from pixlm.rendering.assembly.tiles import Spill, Tiles
+from pixlm.rendering.assembly.tiles import Spill, Tile, Tiles
 from pixlm.rendering.assembly.words import Words
 from pixlm.rendering.backends import Painter
+from pixlm.rendering.drawing import Painter as InkPainter
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.line import Line
 from pixlm.rendering.rendered import Assembled
 from pixlm.rendering.strategies.cells import Cells
+from pixlm.rendering.strategies.cutters import Bigrams
 from pixlm.rendering.strategies.fitting import looks_rtl
 from pixlm.rendering.strategies.plan import Cell, Layout
 from pixlm.rendering.strategies.upstream_bigrams import UpstreamBigrams
@@ -79,6 +84,8 @@ class AssembledCells:
         self._patch = painter.rows
         # Characters of a flow that have its level wherever they stand.
         self._plain: dict[str, set[str]] = {"L": set(), "R": set(), "a": set()}
+        cutter = strategy.cutter
+        self._pairs = cutter if isinstance(cutter, Bigrams) else None
         self._layout = layout
         self._baseline = baseline
         self._start()
@@ -95,6 +102,10 @@ class AssembledCells:
     def _set_table(self, table: PatchTable) -> None:
         self._table = table
         self._tiles = Tiles(self._painter, self._baseline, table)
+        self._characters = None
+        if self._pairs is not None and isinstance(self._painter, InkPainter) and compiled.inner is not None:
+            self._characters = Characters(self._words.fonts, self._painter, isolated=self._pairs.isolated)
+            self._least = self._pairs.least
         self._contained: tuple[dict[str, bytes | None], dict[str, bytes | None]] = (
             {},
             {},
@@ -102,7 +113,8 @@ class AssembledCells:
 
     def _make_room(self) -> None:
         """To be called before the first row of an image: rows refer to the table that is there."""
-        if self._table.count > _MOST_PATCHES or self._kept > _MOST_WORDS or len(self._tiles) > _MOST_TILES:
+        tiles = len(self._tiles) + sum(map(len, self._contained))
+        if self._table.count > _MOST_PATCHES or self._kept > _MOST_WORDS or tiles > _MOST_TILES:
             self._start()
 
     def width(self, text: str) -> int | None:
@@ -313,19 +325,24 @@ class AssembledCells:
         """Words that are met for the first time."""
         self._kept += len(words)
         one_way: dict[_Name, tuple[int, list[str]]] = {}  # parity of the level, and the texts of the cells
-        for word in words:
-            levels = self._levels_of(word, flow)
-            if levels is None:
-                book[word] = False
-            elif isinstance(levels, int):
-                text = word if isinstance(word, str) else word[0]
-                one_way[word] = levels & 1, self._strategy.texts_of_word(text, levels & 1, self._layout, self._patch)
+        if self._are_ordinary(words, flow):
+            odd = int(flow != "L")
+            one_way = {word: (odd, self._texts_of(word, odd)) for word in words}  # type: ignore[arg-type]
+        else:
+            for word in words:
+                levels = self._levels_of(word, flow)
+                if levels is None:
+                    book[word] = False
+                elif isinstance(levels, int):
+                    text = word if isinstance(word, str) else word[0]
+                    one_way[word] = levels & 1, self._texts_of(text, levels & 1)
         self._add_contained(one_way.values())
+        others: list[tuple[_Name, list[Cell]]] = []
         for word in words:
             if word in book:
                 continue
-            if word in one_way:
-                odd, texts = one_way[word]
+            odd, texts = one_way.get(word, (0, []))
+            if texts:
                 try:
                     book[word] = b"".join(map(self._contained[odd].__getitem__, texts))  # type: ignore[arg-type]
                     continue
@@ -335,26 +352,75 @@ class AssembledCells:
             if cells is None:
                 book[word] = False
                 continue
-            self._tiles.add(cells)
-            tile = self._tiles.of(cells)
-            book[word] = tile.numbers
-            if tile.spill is not None:
-                self._spills.setdefault(flow, {})[word] = tile.spill
+            for cell, text in zip(cells, texts, strict=False):  # most of them are drawn
+                numbers = self._contained[odd][text]
+                if numbers is not None:
+                    self._tiles.remember((cell,), Tile(numbers, None))
+            others.append((word, cells))
+        if others:
+            self._tiles.add([cell for _, cells in others for cell in cells])
+            for (word, _), tile in zip(others, self._tiles.of([cells for _, cells in others]), strict=True):
+                book[word] = tile.numbers
+                if tile.spill is not None:
+                    self._spills.setdefault(flow, {})[word] = tile.spill
 
     def _add_contained(self, words: Iterable[tuple[int, list[str]]]) -> None:
         """Cells that keep to their patches, of words given by the parity of their level and the texts of the cells."""
-        new: list[tuple[int, str, Cell]] = []
+        new: list[tuple[int, str]] = []
         for odd, texts in words:
             contained = self._contained[odd]
             for text in texts:
                 if text not in contained:
                     contained[text] = None
-                    cell = self._strategy.cell_of(text, odd, self._layout, self._patch)
-                    if not cell.missing:
-                        new.append((odd, text, cell))
-        self._tiles.add([cell for _, _, cell in new])
-        for odd, text, cell in new:
+                    new.append((odd, text))
+        if self._characters is not None:
+            new = self._add_pairs(new, self._characters)
+        cells = [(odd, text, self._strategy.cell_of(text, odd, self._layout, self._patch)) for odd, text in new]
+        self._tiles.add([cell for _, _, cell in cells if not cell.missing])
+        for odd, text, cell in cells:
             self._contained[odd][text] = self._tiles.contained(cell)
+
+    def _add_pairs(self, new: list[tuple[int, str]], characters: Characters) -> list[tuple[int, str]]:
+        """Cells of two characters drawn alone, by the compiled loops; gives back those that have to be laid out."""
+        others, names, given = [], [], []
+        for odd, text in new:
+            sprites: list[tuple[Columns, int, bool]] = []
+            x = 0
+            for char in text[::-1] if odd else text:
+                ink = characters.ink(char, odd)
+                if ink is None:
+                    others.append((odd, text))
+                    break
+                data, first, width = ink
+                if data:
+                    sprites.append((data, x + first, True))
+                x += width
+            else:
+                names.append((odd, text))
+                given.append((max(-(-x // self._patch), self._least), sprites))
+        for (odd, text), tile in zip(names, self._tiles.composited(given), strict=True):
+            if tile is not None and tile.spill is None:
+                self._contained[odd][text] = tile.numbers
+            else:
+                self._tiles.remember((self._strategy.cell_of(text, odd, self._layout, self._patch),), tile)
+        return others
+
+    def _are_ordinary(self, words: list[_Name], flow: str) -> bool:
+        """Whether all of these words have the level of their flow, as far as that is known."""
+        return (
+            flow != ""
+            and bool(words)
+            and len(min(words, key=len)) > 0
+            and len(max(words, key=len)) <= _LONGEST_WORD
+            and (self._mirrors or self._plain[flow].issuperset("".join(words)))  # type: ignore[arg-type]
+        )
+
+    def _texts_of(self, word: str, odd: int) -> list[str]:
+        """The texts of the cells of a word from left to right."""
+        if self._pairs is None:
+            return self._strategy.texts_of_word(word, odd, self._layout, self._patch)
+        texts = [word[first : first + 2] for first in range(0, len(word), 2)]
+        return texts[::-1] if odd else texts
 
     def _levels_of(self, name: _Name, flow: str) -> np.ndarray | int | None:
         """The levels of a word's characters, or the one of all; None if its cells are not to be had without its

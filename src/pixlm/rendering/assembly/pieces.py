@@ -10,7 +10,7 @@ from pixlm.rendering import compiled
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.drawing import Painter as InkPainter
 from pixlm.rendering.drawing import Points
-from pixlm.rendering.font import UNITS
+from pixlm.rendering.font import UNITS, Font
 from pixlm.rendering.layout import ShapedLine, ShapedRun
 from pixlm.rendering.line import Line, run_positions
 from pixlm.rendering.shaping import EMPTY_GLYPH
@@ -92,20 +92,31 @@ def _ink_of_runs(line: ShapedLine, painter: InkPainter, baseline: int) -> Pictur
 
 
 def _ink_of_run(run: ShapedRun, painter: InkPainter, baseline: int) -> Picture:
+    data, first, last = ink_of_glyphs(run.item.font, run.glyphs, run.x, run.y, baseline - run.rise, painter)
+    return Picture(data, run.width, first, last)
+
+
+def ink_of_glyphs(
+    font: Font, numbers: list[int], xs: list[int], ys: list[int], baseline: int, painter: InkPainter
+) -> tuple[Columns, int, int]:
+    """The ink of the glyphs of one run: columns, and the first and last of them.
+
+    Args:
+        numbers: of the glyphs.
+        xs, ys: their origins in units right of the run's start and below its baseline, which is ``baseline`` units
+            below the top.
+    """
     if compiled.inner is not None:
-        ink = compiled.inner.run(
-            painter.bitmaps(run.item.font), run.glyphs, run.x, run.y, baseline - run.rise, painter.rows, painter.rgb
-        )
+        ink = compiled.inner.run(painter.bitmaps(font), numbers, xs, ys, baseline, painter.rows, painter.rgb)
         if ink is not None:
-            data, first, last = ink
-            return Picture(data, run.width, first, last)
+            return ink
     glyphs: list[Points] = []
     columns: list[int] = []
     first, last = 0, 0
-    for glyph, x, y in zip(run.glyphs, run.x, run.y, strict=True):
+    for glyph, x, y in zip(numbers, xs, ys, strict=True):
         if glyph == EMPTY_GLYPH:
             continue
-        points = painter.glyph(run.item.font, glyph, (baseline - run.rise + y + UNITS // 2) >> 10)
+        points = painter.glyph(font, glyph, (baseline + y + UNITS // 2) >> 10)
         if len(points.places):
             column = (x + UNITS // 2) >> 10
             first = min(first, column + points.first) if glyphs else column + points.first
@@ -113,7 +124,7 @@ def _ink_of_run(run: ShapedRun, painter: InkPainter, baseline: int) -> Picture:
             glyphs.append(points)
             columns.append(column)
     coverage = painter.coverage(glyphs, [column - first for column in columns], last - first)
-    return Picture(paper(coverage, painter.rgb), run.width, first, last)
+    return paper(coverage, painter.rgb), first, last
 
 
 def paper(coverage: np.ndarray, rgb: bool) -> bytes:

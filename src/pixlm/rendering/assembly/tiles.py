@@ -34,6 +34,10 @@ _WHITE = _PAPER * np.arange(256) + 128
 _OVER_COLOUR = ((_WHITE + (_WHITE >> 8)) >> 8).astype(np.uint8)
 
 
+#: How many patches cells take, and what is on them: columns of ink, the pixel of the first, and whether it is one run.
+Sprites = tuple[int, list[tuple[Columns, int, bool]]]
+
+
 class Spill(NamedTuple):
     """Ink beyond the patches of cells, uint8 [P, columns(, 3)], left and right of them."""
 
@@ -108,47 +112,68 @@ class Tiles:
         """The numbers of a cell that was added, if it keeps to its patches."""
         return self._contained.get(cell)
 
-    def of(self, cells: Sequence[Cell]) -> Tile:
-        """The tile of the cells of a word, which were added before, from left to right."""
-        try:
-            return Tile(b"".join(map(self._contained.__getitem__, cells)), None)
-        except KeyError:
-            return self._linked(cells) or self._as_drawn(cells)
+    def of(self, words: Sequence[Sequence[Cell]]) -> list[Tile]:
+        """The tiles of the cells of words, which were added before, from left to right."""
+        cut = [self._groups_in(cells) for cells in words]
+        together = [group for groups in cut for group in groups or () if len(group) > 1]
+        new = [group for group in dict.fromkeys(together) if group not in self._others]
+        if new:
+            self._draw(new)
+        return [self._linked(groups) or self._as_drawn(cells) for groups, cells in zip(cut, words, strict=True)]
 
     def together(self, cells: Sequence[Cell]) -> bytes:
         """The numbers of cells that are drawn as if all reached onto their neighbours."""
         return (self._tile(tuple(cells)) or self._as_drawn(cells)).numbers
 
-    def _linked(self, cells: Sequence[Cell]) -> Tile | None:
-        """Cells some of which reach onto their neighbours; None if they cannot be pieced together."""
-        groups: list[list[Cell]] = []
+    def _groups_in(self, cells: Sequence[Cell]) -> list[tuple[Cell, ...]] | None:
+        """Cells, those that reach onto their neighbours together; None if one is not to be pieced together."""
+        groups: list[tuple[Cell, ...]] = []
         reached = False
         for cell in cells:
             reaches_left = reaches_right = False
             if cell not in self._contained:
-                tile = self._tile((cell,))
+                tile = self._others[cell,]
                 if tile is None:
                     return None
                 reaches_left, reaches_right = tile.reaches_left, tile.reaches_right
             if groups and (reached or reaches_left):
-                groups[-1].append(cell)
+                groups[-1] += (cell,)
             else:
-                groups.append([cell])
+                groups.append((cell,))
             reached = reaches_right
-        tiles = []
-        for group in groups:
-            tile = self._tile(tuple(group))
-            if tile is None:
+        return groups
+
+    def _linked(self, groups: list[tuple[Cell, ...]] | None) -> Tile | None:
+        """Groups side by side; None if they cannot be pieced together."""
+        numbers: list[bytes] = []
+        left = right = None  # ink beyond the first and the last group
+        for group in groups or ():
+            contained = self._contained.get(group[0]) if len(group) == 1 else None
+            if contained is not None:
+                spill = None
+                numbers.append(contained)
+            else:
+                tile = self._others[group]
+                if tile is None:
+                    return None
+                numbers.append(tile.numbers)
+                spill = tile.spill
+            if right is not None and right.shape[1]:
+                return None  # beyond a neighbour
+            if spill is None:
+                right = None
+                continue
+            if len(numbers) == 1:
+                left = spill.left
+            elif spill.left.shape[1]:
                 return None
-            tiles.append(tile)
-        if any(tile.reaches_right for tile in tiles[:-1]) or any(tile.reaches_left for tile in tiles[1:]):
-            return None  # beyond a neighbour
-        first, last = tiles[0].spill, tiles[-1].spill
-        spill = None
-        if first is not None or last is not None:
-            none = np.zeros((self._painter.rows, 0, *(3,) * self._painter.rgb), np.uint8)
-            spill = Spill(none if first is None else first.left, none if last is None else last.right)
-        return Tile(b"".join([tile.numbers for tile in tiles]), spill)
+            right = spill.right
+        if not numbers:
+            return None
+        if left is None and right is None:
+            return Tile(b"".join(numbers), None)
+        none = np.zeros((self._painter.rows, 0, *(3,) * self._painter.rgb), np.uint8)
+        return Tile(b"".join(numbers), Spill(none if left is None else left, none if right is None else right))
 
     def _tile(self, cells: tuple[Cell, ...]) -> Tile | None:
         if len(cells) == 1 and (numbers := self._contained.get(cells[0])) is not None:
@@ -162,8 +187,8 @@ class Tiles:
         if compiled.inner is None:
             self._draw_on_strip(groups)
             return
-        rows, channels = self._painter.rows, 3 if self._painter.rgb else 1
-        given: list[tuple[int, list[tuple[Columns, int, bool]]]] = []
+        rows = self._painter.rows
+        given: list[Sprites] = []
         for cells in groups:
             sprites = []
             patches = 0
@@ -175,23 +200,32 @@ class Tiles:
                         sprites.append((sprite.ink.data, at, sprite.is_one_run))
                 patches += cell.patches
             given.append((patches, sprites))
-        drawn = compiled.inner.cells(given, rows, channels)
+        for cells, tile in zip(groups, self.composited(given), strict=True):
+            self.remember(cells, tile)
+
+    def composited(self, given: list[Sprites]) -> list[Tile | None]:
+        """Tiles of sprites, by the compiled loops; None where a line of several runs reaches onto what is there."""
+        assert compiled.inner is not None
+        drawn = compiled.inner.cells(given, self._painter.rows, 3 if self._painter.rgb else 1)
         numbers = self._table.add_rows(b"".join([one[0] for one in drawn if one])).tobytes()
         size = self._table.number_size
         at = 0
-        for cells, (patches, _), one in zip(groups, given, drawn, strict=True):
+        tiles: list[Tile | None] = []
+        for (patches, _), one in zip(given, drawn, strict=True):
             if one is None:
-                self._others[cells] = None
+                tiles.append(None)
                 continue
             _, left_ink, right_ink = one
             spill = None
             if left_ink or right_ink:
                 spill = Spill(self._beyond(left_ink), self._beyond(right_ink))
-            self._remember(cells, Tile(numbers[at : at + patches * size], spill))
+            tiles.append(Tile(numbers[at : at + patches * size], spill))
             at += patches * size
+        return tiles
 
-    def _remember(self, cells: tuple[Cell, ...], tile: Tile) -> None:
-        if tile.spill is None and len(cells) == 1:
+    def remember(self, cells: tuple[Cell, ...], tile: Tile | None) -> None:
+        """Keep what was drawn of cells side by side."""
+        if tile is not None and tile.spill is None and len(cells) == 1:
             self._contained[cells[0]] = tile.numbers
         else:
             self._others[cells] = tile
@@ -227,7 +261,7 @@ class Tiles:
         at = 0
         for (cells, start, stop, low, high), own in zip(drawn, places, strict=True):
             spill = self._spill(columns, start, stop, low, high)
-            self._remember(cells, Tile(numbers[at : at + len(own) * size], spill))
+            self.remember(cells, Tile(numbers[at : at + len(own) * size], spill))
             at += len(own) * size
 
     @staticmethod

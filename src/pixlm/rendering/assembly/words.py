@@ -49,7 +49,7 @@ class Words:
 
     def __init__(self, layout: LineLayout) -> None:
         self._layout = layout
-        self._fonts = layout.fonts
+        self._fonts = self.fonts = layout.fonts
         self._traits: dict[str, _Trait] = {}
         self._plain: dict[Setting, set[str]] = {}
         self.space_font = self._fonts.for_space(False)  # of spaces that stand by themselves

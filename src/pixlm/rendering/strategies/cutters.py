@@ -27,16 +27,21 @@ _WIDE = (
 
 
 class Bigrams:
-    """Two code points a cell, each laid out and drawn alone: no shaping, no ligatures, no kerning."""
+    """Two code points a cell, each laid out and drawn alone: no shaping, no ligatures, no kerning.
+
+    ``isolated``: a character's direction is its own, not that of the cell; ``least``: patches of a cell.
+    """
 
     keeps_spaces = whole_words = clips = False
+    isolated = False
+    least = 1
 
     def cut(self, text: str, level: int, layout: Layout, patch: int) -> Iterable[Span]:
         return _pairs(len(text))
 
     def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
-        lines = [layout(char, level=level) for char in text]
-        return side_by_side(lines[::-1] if level else lines, patch, least=1)
+        lines = [layout(char, level=None if self.isolated else level) for char in text]
+        return side_by_side(lines[::-1] if level else lines, patch, least=self.least)
 
 
 class GraphemeBigrams:

@@ -18,15 +18,14 @@ import numpy as np
 from pixlm.rendering.geometry import Geometry
 from pixlm.rendering.offsets import Span
 from pixlm.rendering.strategies.cells import WORD, CellPlan, Cells, Piece, Source, relative_to_words
-from pixlm.rendering.strategies.cutters import Bigrams, side_by_side
+from pixlm.rendering.strategies.cutters import Bigrams
 from pixlm.rendering.strategies.fitting import looks_rtl
 from pixlm.rendering.strategies.plan import Cell, Layout, PlacedCell, Plan
 
 
 class _IsolatedPairs(Bigrams):
-    def cell(self, text: str, level: int | None, layout: Layout, patch: int, *, first: bool, last: bool) -> Cell:
-        lines = [layout(char) for char in text]
-        return side_by_side(lines[::-1] if level else lines, patch, least=0)  # invisible pairs take no patch
+    isolated = True
+    least = 0  # invisible pairs take no patch
 
 
 class UpstreamBigrams(Cells):
