@@ -9,7 +9,7 @@ import dataclasses
 import io
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,19 @@ Text = str | tuple[str, str] | list[str] | DrawnText
 def said(text: Text) -> str | tuple[str, str] | list[str]:
     """What a text says, however it came."""
     return text.text if isinstance(text, DrawnText) else text
+
+
+def distinct_strings(texts: Iterable[Text]) -> Iterator[str]:
+    """Each different text once (a context comes with each of its questions); lists of words as texts."""
+    seen = set()
+    for text in texts:
+        given = said(text)
+        for part in given if isinstance(given, tuple) else (given,):
+            string = part if isinstance(part, str) else " ".join(part)
+            string = string.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+            if string not in seen:
+                seen.add(string)
+                yield string
 
 
 @dataclass(frozen=True)

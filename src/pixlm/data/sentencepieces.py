@@ -16,8 +16,7 @@ import sentencepiece
 from tokenizers import normalizers, processors
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
 
-from pixlm.data.encoders import Text
-from pixlm.data.vocabulary import distinct_strings
+from pixlm.data.encoders import Text, distinct_strings
 from pixlm.errors import UsageError
 
 MODEL_FILE = "tokenizer.model"

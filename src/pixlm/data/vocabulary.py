@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pixlm.data.encoders import Text, said
+from pixlm.data.encoders import Text, distinct_strings
+from pixlm.data.sentencepieces import train_sentencepiece
 
 _BERT = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 _ROBERTA = {
@@ -34,8 +35,6 @@ _ALPHABET = 1 / 4
 def train_tokenizer(model_type: str, texts: Iterable[Text], size: int) -> PreTrainedTokenizerFast:
     """The kind of tokenizer that models of ``model_type`` read with, learnt from ``texts``."""
     if model_type in LLAMA_LIKE:
-        from pixlm.data.sentencepieces import train_sentencepiece
-
         return train_sentencepiece(texts, size)
     return (train_byte_level if model_type == "roberta" else train_wordpiece)(texts, size)
 
@@ -82,19 +81,6 @@ def train_byte_level(texts: Iterable[Text], size: int) -> PreTrainedTokenizerFas
     tokenizer.post_processor = processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=False)
     names = {**_ROBERTA, "cls_token": _ROBERTA["bos_token"], "sep_token": _ROBERTA["eos_token"]}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
-
-
-def distinct_strings(texts: Iterable[Text]) -> Iterator[str]:
-    """Each different text once (a context comes with each of its questions); lists of words as texts."""
-    seen = set()
-    for text in texts:
-        given = said(text)
-        for part in given if isinstance(given, tuple) else (given,):
-            string = part if isinstance(part, str) else " ".join(part)
-            string = string.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
-            if string not in seen:
-                seen.add(string)
-                yield string
 
 
 def _words(texts: Iterable[Text], tokenizer: Tokenizer) -> Counter[str]:

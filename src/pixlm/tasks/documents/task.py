@@ -305,6 +305,5 @@ def image_source(given: Any) -> ImageSource | None:
 
 def require_scorers() -> None:
     """UsageError where what scores need is not installed: before training, not after it."""
-    for name in ("apted", "rapidfuzz"):
-        if importlib.util.find_spec(name) is None:
-            raise UsageError(f'tasks on documents need {name}: pip install "pixlm[documents]"')
+    if importlib.util.find_spec("apted") is None:
+        raise UsageError('tasks on documents need apted: pip install "pixlm[train,documents]"')
