@@ -110,6 +110,8 @@ def test_parts_can_be_kept_from_training():
     assert sum(len(group["params"]) for group in kept.param_groups) == len(list(model.parameters())) - len(names)
     with pytest.raises(UsageError, match=r"--train\.freeze visoin: .* parts: .*vision_model"):
         freeze(model, ("visoin",))
+    with pytest.raises(UsageError, match="nothing is left that could learn"):
+        freeze(model, ("vision_model.", "projection.", "text_model."))
 
 
 def test_adafactor_goes_on_where_it_was():

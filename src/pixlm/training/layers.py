@@ -34,7 +34,7 @@ def freeze(model: nn.Module, prefixes: tuple[str, ...]) -> list[str]:
     """Take parameters whose names begin so out of training; their names.
 
     Raises:
-        UsageError: a prefix that no parameter has.
+        UsageError: a prefix that no parameter has, or nothing that is left to learn.
     """
     names: list[str] = []
     for prefix in prefixes:
@@ -46,6 +46,8 @@ def freeze(model: nn.Module, prefixes: tuple[str, ...]) -> list[str]:
     for name, parameter in model.named_parameters():
         if name in names:
             parameter.requires_grad_(False)
+    if prefixes and not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError(f"--train.freeze {' '.join(prefixes)}: nothing is left that could learn")
     return names
 
 

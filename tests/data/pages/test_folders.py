@@ -173,6 +173,16 @@ def test_csv(tmp_path):
     assert record.facts.texts == ("a blank page",)
 
 
+def test_several_questions_about_one_page(tmp_path):
+    write(tmp_path / "a.png", encoded(page()))
+    rows = [{"file_name": "a.png", "question": text, "answers": [text]} for text in ("who", "what", "when")]
+    write(tmp_path / "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+    assert [record.id for record in read(tmp_path)] == ["a.png", "a.png?2", "a.png?3"]
+    write(tmp_path / "metadata.jsonl", "\n".join(json.dumps({"file_name": "a.png", "text": one}) for one in "ab"))
+    with pytest.raises(UsageError, match=r"'a\.png' again"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -193,6 +203,7 @@ def test_csv(tmp_path):
         ({"file_name": "a.png", "pages": [{"text": ["x"]}, {"text": ["y"]}]}, "page 2, but .* has 1"),
         ({"file_name": "a.png", "text": "lone \ud800"}, "lone surrogate"),
         ({"file_name": "a.png", "form": [{"text": "x"}]}, "four numbers"),
+        ({"file_name": "a.png", "form": [{"text": "x", "box": [0, 0, "nan", "inf"]}]}, "four numbers"),
         ({"file_name": "a.png", "valid_line": [{}]}, "four corners"),
     ],
 )

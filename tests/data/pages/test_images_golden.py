@@ -9,8 +9,10 @@ from PIL import Image
 from golden_documents import cases, name_of
 from pixlm.data.pages.augment import Augment, bitmap
 from pixlm.data.pages.canvas import to_canvas
+from pixlm.data.pages.example import PageBox
 from pixlm.data.pages.flatten import flatten
 from pixlm.data.pages.geometry import align_long_axis, grid_size, ratio_size
+from pixlm.data.pages.header import header_renderer, with_boxes, with_header
 
 
 def image_of(rows: list[list[int]]) -> Image.Image:
@@ -119,3 +121,15 @@ def test_every_distortion_keeps_size_and_mode():
 def test_a_strip_does_not_become_a_bomb():
     page = to_canvas(Image.new("L", (60000, 2), 255), (640, 480), "donut")
     assert page.shape == (1, 640, 480)
+
+
+@pytest.mark.parametrize("size", [(1, 60000), (60000, 1)])
+def test_a_strip_below_a_header_does_not_become_a_bomb(size):
+    page, _ = with_header(Image.new("L", size, 255), "Read the receipt.", header_renderer())
+    assert 1_000_000 < page.width * page.height < 81_000_000
+
+
+def test_a_box_far_beyond_a_page_is_drawn_at_once():
+    page = with_boxes(Image.new("RGB", (20, 30), "black"), [PageBox("", -1e30, 2, 1e30, 1e40)], fill="white")
+    assert page.getpixel((10, 1)) == (0, 0, 0)
+    assert {page.getpixel((x, y)) for x in (0, 19) for y in (2, 29)} == {(255, 255, 255)}

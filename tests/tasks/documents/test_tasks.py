@@ -126,6 +126,30 @@ def test_parts_of_a_page(tmp_path):
     assert sample.target.startswith("<extra_id_0>")
 
 
+@pytest.mark.parametrize("mode", ["prefix", "spans"])
+@pytest.mark.parametrize("kind", ["donut", "pali"])
+def test_what_is_given_of_a_page_fits_the_prompt(tmp_path, kind, mode):
+    task = find_task("ocr").with_options({"mode": mode})
+    text = " ".join(f"word{number}" for number in range(200))
+    row = {"file_name": "a.png", "text": text}
+    write(tmp_path / "a.png", encoded(page("a")))
+    write(tmp_path / "metadata.jsonl", json.dumps(row))
+    (example,) = task.read([tmp_path])
+    settings = PageSettings(size=(64, 48), max_target_length=64, max_prompt_length=40)
+    encoder = PAGE_ENCODERS[kind](tokenizer(*task.special_tokens), settings)
+    sampler = task.sampler(encoder)
+    for seed in range(20):
+        sample = sampler(example, np.random.default_rng(seed))
+        code = encoder.encode(sample, rng=np.random.default_rng(seed))
+        assert code.lost == 0
+        given = sample.start.removeprefix("<s_pretrain>")
+        if mode == "prefix":
+            assert given + sample.target == text
+        else:
+            assert "<extra_id_0>" in given
+            assert sample.target.startswith("<extra_id_0>")
+
+
 def test_questions(questions):
     task = find_task("docvqa")
     examples = task.read([questions])
@@ -164,6 +188,17 @@ def test_classes(classes):
     assert task.baseline(examples, perfect(task, examples))["majority_accuracy"] == 0.5
     with pytest.raises(UsageError, match="nothing to learn"):
         task.labels(examples[:2])
+
+
+def test_names_of_classes_with_signs_in_them(tmp_path):
+    write(tmp_path / "a.png", encoded(page()))
+    write(tmp_path / "b.png", encoded(page("b")))
+    rows = [{"file_name": "a.png", "label": "letter/memo"}, {"file_name": "b.png", "label": "size > 3"}]
+    write(tmp_path / "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+    task = find_task("doc-classify")
+    examples = task.read([tmp_path])
+    task = task.fitted(examples)
+    assert task.metrics(perfect(task, examples))["accuracy"] == 1
 
 
 def test_classes_of_rvl_cdip_keep_their_numbers(tmp_path):

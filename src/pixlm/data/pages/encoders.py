@@ -112,6 +112,10 @@ class PageEncoder(InputEncoder):
     def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
         """The encoder's side of a batch: see the subclasses."""
 
+    def holds(self, sample: PageSample) -> bool:
+        """Whether a sample's prompt fits whole, and leaves half of the decoder's room for the answer."""
+        return True
+
     # What comes out
 
     def ids(self, text: str) -> list[int]:
@@ -248,6 +252,9 @@ class DonutPages(PageEncoder):
         start = self._started(text.start)
         return Encoded({"pixel_values": page, START_IDS: start}, 1, None, None, 0)
 
+    def holds(self, sample: PageSample) -> bool:
+        return 2 * len(self.ids(sample.start)) <= self.settings.max_target_length
+
     def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
         return {"pixel_values": np.stack([one.units["pixel_values"] for one in encoded])}
 
@@ -320,6 +327,9 @@ class PaliPages(PageEncoder):
             START_IDS: np.array([self.decoder_start], np.int64),
         }
         return Encoded(units, len(prompt), None, None, lost)
+
+    def holds(self, sample: PageSample) -> bool:
+        return len(self.ids(sample.prompt)) < self.settings.max_prompt_length
 
     def batch(self, encoded: Sequence[Encoded]) -> dict[str, np.ndarray]:
         ids = np.full((len(encoded), max(one.length for one in encoded)), self.pad_id, np.int64)

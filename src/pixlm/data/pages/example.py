@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,21 @@ class DecodedImage:
 
 @dataclass(frozen=True)
 class PageBox:
-    """A line or word on a page: columns ``left`` to ``right``, rows ``top`` to ``bottom`` in pixels of the image."""
+    """A line or word on a page: columns ``left`` to ``right``, rows ``top`` to ``bottom`` in pixels of the image.
+
+    Raises:
+        ValueError: a side that is no finite number.
+    """
 
     text: str
     left: float
     top: float
     right: float
     bottom: float
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.left, self.top, self.right, self.bottom))):
+            raise ValueError("a box whose sides are no finite numbers")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -136,6 +137,7 @@ def _table(path: Path, problems: Problems) -> Iterator[PageRecord]:
         if column is not None:
             images, table = table.column(column), table.drop_columns([column])
         rows = table_rows(path, table)
+    visits: Counter[str] = Counter()
     for row in rows:
         values = dict(row.values)
         try:
@@ -155,6 +157,9 @@ def _table(path: Path, problems: Problems) -> Iterator[PageRecord]:
             problems.skip(row.where, str(error))
             continue
         id = str(values.get("id") or (file if images is None else row.number))
+        if "question" in values and "id" not in values:  # a row a question, several about one page
+            visits[id] += 1
+            id = id if visits[id] == 1 else f"{id}?{visits[id]}"
         yield from _records(id, image, facts, row.where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ FONT_PIXELS = 36
 _COLUMNS = 80  # characters of a line
 _PADDING = 5
 _MOST_LINES = 40  # more of a prompt would leave no room for the page
+_MOST_PIXELS = 80_000_000  # of a page with its header
 
 
 def header_renderer(**overrides: object) -> TextRenderer:
@@ -37,9 +39,16 @@ def draw_header(text: str, renderer: TextRenderer) -> tuple[Image.Image, int]:
 
 
 def with_header(image: Image.Image, text: str, renderer: TextRenderer) -> tuple[Image.Image, int]:
-    """(the page below its prompt, both scaled to the wider one's width; characters of the prompt that did not fit)."""
+    """(the page below its prompt, both scaled to the wider one's width; characters of the prompt that did not fit).
+
+    Of pages that are mere strips both are scaled to less, so that there are 80 million pixels at most.
+    """
     header, lost = draw_header(text, renderer)
     width = max(header.width, image.width)
+    pixels = width * width * (image.height / image.width + header.height / header.width)
+    # A strip a thousand times as high as it is wide would become a bomb on the way.
+    if pixels > _MOST_PIXELS:
+        width = max(int(width * math.sqrt(_MOST_PIXELS / pixels)), 1)
     below = max(int(image.height * (width / image.width)), 1)
     above = max(int(header.height * (width / header.width)), 1)
     page = Image.new("RGB", (width, below + above), "white")
@@ -55,7 +64,8 @@ def with_boxes(
     page = image.convert("RGB")
     draw = ImageDraw.Draw(page)
     for box in boxes:
-        left, right = sorted((box.left, box.right))
-        top, bottom = sorted((box.top, box.bottom))
+        # Pillow goes over every row of a box, also of those far beyond the page.
+        left, right = (min(max(x, -width), page.width + width) for x in sorted((box.left, box.right)))
+        top, bottom = (min(max(y, -width), page.height + width) for y in sorted((box.top, box.bottom)))
         draw.rectangle((left, top, right, bottom), outline=colour if fill is None else fill, fill=fill, width=width)
     return page

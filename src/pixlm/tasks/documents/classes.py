@@ -49,7 +49,7 @@ class PageClassification(DocumentTask):
     def examples(self, record: PageRecord) -> list[PageExample]:
         label = record.facts.label
         if label is not None:
-            label = "_".join(label.split())
+            label = "_".join(label.split()) or None
         return [
             PageExample(
                 id=record.id,
@@ -112,7 +112,7 @@ class PageClassification(DocumentTask):
         return {f"majority_{name}": value for name, value in self.scores(known, [usual] * len(known)).items()}
 
 
-_WRITTEN = re.compile("<([^<>/]+)/>")
+_WRITTEN = re.compile("<(.+?)/>")
 
 
 def _token(label: str) -> str:

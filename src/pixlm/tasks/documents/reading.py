@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from PIL import Image
 
+from pixlm.data.pages.encoders import PageEncoder
 from pixlm.data.pages.example import PageExample, PageSample
 from pixlm.data.pages.facts import PageRecord
 from pixlm.tasks.documents.spans import SENTINELS, cut_prefix, mask_spans, window
@@ -38,6 +41,8 @@ class Reading(DocumentTask):
     """
 
     options: DocumentOptions = field(default_factory=ReadingOptions)
+    holds: Callable[[PageSample], bool] | None = None
+    """Whether a prompt fits, where an encoder says so: what is given of the text is shortened until it does."""
     wanted: ClassVar[str] = "lines of text"
 
     @property
@@ -68,13 +73,23 @@ class Reading(DocumentTask):
         options = cast(ReadingOptions, self.options)
         if rng is None or options.mode == "read" or sample.target is None:
             return sample
-        if options.mode == "prefix":
-            given, target = cut_prefix(sample.target, rng, most=options.context)
-        else:
-            text = window(sample.target, rng, most=options.context)
-            given, target = mask_spans(text, rng, ratio=options.mask_ratio, mean=options.mean_span)
-        prompt = f"{sample.prompt} {given}".strip()
-        return PageSample(image, sample.start + given, prompt, target)
+        most = options.context
+        while most > 0:
+            if options.mode == "prefix":
+                given, target = cut_prefix(sample.target, rng, most=most)
+            else:
+                text = window(sample.target, rng, most=most)
+                given, target = mask_spans(text, rng, ratio=options.mask_ratio, mean=options.mean_span)
+            prompt = f"{sample.prompt} {given}".strip()
+            drawn = PageSample(image, sample.start + given, prompt, target)
+            # A prompt that is cut off would ask for spans that nobody sees, or leave a gap before the answer.
+            if self.holds is None or self.holds(drawn):
+                return drawn
+            most //= 2
+        return sample
+
+    def sampler(self, encoder: PageEncoder) -> functools.partial[PageSample]:
+        return super(Reading, dataclasses.replace(self, holds=encoder.holds)).sampler(encoder)
 
     def written(self, target: Any, *, prompted: bool = True) -> str:
         return str(target)
