@@ -55,19 +55,20 @@ class Font:
         path: TrueType or OpenType file. Of a collection (``.ttc``) the first face, or the one whose number stands after
             a number sign: ``fonts.ttc#2``. Of a variable font the default instance.
         size: pixels per em in 1/1024 px.
+        same: the font at another size, if it is open: the file is not read again.
 
     Raises:
         UsageError: the file is missing, no font, or broken.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, same: Font | None = None) -> None:
         self.path = path
         self.file, self.index = split_face(path)
         try:
-            data = self.file.read_bytes()
+            data: bytes = self.file.read_bytes() if same is None else same.data
         except OSError as error:
             raise UsageError(f"cannot read the font file {path}: {error.strerror or error}") from None
-        self.data = data
+        self.data: bytes = data
         tables = check_tables(path, data, self.index)
         self.size = size
         self.face = hb.Face(hb.Blob(data), self.index)
@@ -82,9 +83,11 @@ class Font:
         self.has_colour = bool(_COLOUR_TABLES & tables.keys())
         try:
             directory = _directory_offset(data, self.index)
-            self._rasteriser = freetype.Face(
-                io.BytesIO(without_harfbuzz(data, directory, self.font.get_nominal_glyph)), self.index
-            )
+            if same is None:
+                self._prepared: bytes = without_harfbuzz(data, directory, self.font.get_nominal_glyph)
+            else:
+                self._prepared = same._prepared
+            self._rasteriser = freetype.Face(io.BytesIO(self._prepared), self.index)
             if self._rasteriser.is_scalable:
                 self._rasteriser.set_char_size((size * 64 * 2 // UNITS + 1) // 2)
                 self._strike = colour_glyphs.sbix_strike(self.face) if "sbix" in tables else 0.0

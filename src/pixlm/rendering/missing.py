@@ -70,7 +70,8 @@ class MissingBox:
             rows, size = 2, float(math.ceil(pixels / 2.2 - 1e-5))
             if size < 6:
                 rows, size = 1, min(max(pixels - 1, 0), 6.0)
-            digits = Font(self._path, max(int(size * UNITS), 1))
+            same = font if font.path == self._path else None
+            digits = Font(self._path, max(int(size * UNITS), 1), same)
             shapes = [_digit(digits, char).alpha.shape for char in _DIGITS]
             cell = max(1, *(columns for _, columns in shapes)), max(1, *(rows_ for rows_, _ in shapes))
             ascent, descent = font.ascent // UNITS, font.descent // UNITS

@@ -118,16 +118,16 @@ class Words:
         if plain is None:
             plain = self._plain[setting] = set()
         if not plain.issuperset(word):
-            for char in set(word) - plain:
-                if not self._is_plain(char, setting):
-                    return False
-                plain.add(char)
+            new = set(word) - plain
+            if not runs_one_way("".join(new), setting.flow) or not all(self._is_plain(char, setting) for char in new):
+                return False
+            plain |= new
         return not word or GENERAL_CATEGORY[word[0]][0] != "M"
 
     def _is_plain(self, char: str, setting: Setting) -> bool:
+        """Of a character that may stand in the setting's flow."""
         return (
-            runs_one_way(char, setting.flow)
-            and (SCRIPT[char] in NO_SCRIPT or SCRIPT[char] == setting.script)
+            (SCRIPT[char] in NO_SCRIPT or SCRIPT[char] == setting.script)
             and self._fonts.choose(char, False) in (NO_FONT, setting.font)
             and _is_self_contained(char)
         )

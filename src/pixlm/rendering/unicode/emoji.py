@@ -31,6 +31,8 @@ class _Categories(dict[str, str]):
 
     @staticmethod
     def _find(char: str) -> str:
+        if "\u3300" <= char < "\ufe00":  # Han, Hangul and others, of which there are many
+            return "."
         if char in _SPECIAL:
             return _SPECIAL[char]
         if "\U000e0030" <= char <= "\U000e0039" or "\U000e0061" <= char <= "\U000e007a":
