@@ -15,8 +15,7 @@ from pixlm.errors import UsageError
 from pixlm.models import PRESETS
 from pixlm.models.document import DocumentModel, is_document_type, take_part, text_config, with_parts
 from pixlm.tasks.objective import Objective
-from pixlm.tasks.objectives import Resolutions, SequenceToSequence
-from pixlm.tasks.objectives.page_classes import PageClasses
+from pixlm.tasks.objectives.sequence_to_sequence import PageVisits, Resolutions
 from pixlm.training.config import PageConfig, RunConfig
 
 
@@ -126,8 +125,8 @@ def equip(
     objective: Objective, *, seed: int, page: PageConfig | None = None, steps: int = 0, model_config: Any = None
 ) -> Objective:
     """An objective on pages with what a run says about it; others as they are."""
-    if isinstance(objective, SequenceToSequence | PageClasses):
+    if isinstance(objective, PageVisits):
         objective.seed = seed
-    if isinstance(objective, SequenceToSequence) and page is not None and page.resolutions:
-        objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
+        if page is not None and page.resolutions:
+            objective.resolutions = Resolutions(page.resolutions, steps, patch_multiple(model_config))
     return objective

@@ -18,6 +18,7 @@ from pixlm.errors import UsageError
 from pixlm.models.heads import Head
 from pixlm.tasks import find_task
 from pixlm.tasks.base import Prediction
+from pixlm.tasks.objectives import Resolutions
 
 SETTINGS = PageSettings(size=(64, 48), max_patches=40, max_target_length=64)
 
@@ -269,6 +270,8 @@ def test_a_layer_on_the_encoder(classes):
     assert batch["labels"].tolist() == [0, 0, 1, 1]
     assert batch["pixel_values"].shape == (4, 3, 64, 48)
     assert batch["pixel_values"].tolist() == objective.collate(drawn)["pixel_values"].tolist()
+    objective.resolutions = Resolutions((0.5, 1.0), steps=2, multiple=8)
+    assert objective.collate(drawn)["pixel_values"].shape == (4, 3, 32, 24)
 
 
 def test_a_page_of_a_document_is_drawn(tmp_path):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from pixlm.data.draw import Drawn
 from pixlm.data.pages.encoders import PageEncoder
 from pixlm.tasks.objective import Batch, to_tensors
-from pixlm.tasks.objectives.sequence_to_sequence import Sampler
+from pixlm.tasks.objectives.sequence_to_sequence import PageVisits, Sampler
 from pixlm.tasks.texts.objectives import ClassObjective
 
 
-class PageClasses(ClassObjective):
-    """Loss and predictions are those of texts; pages are opened, and distorted in training, by the draw."""
+class PageClasses(PageVisits, ClassObjective):
+    """Loss and predictions are those of texts."""
 
     encoder: PageEncoder
 
@@ -25,13 +24,8 @@ class PageClasses(ClassObjective):
         self.seed = seed
 
     def collate(self, drawn: Sequence[Drawn]) -> Batch:
-        encoded = []
-        for one in drawn:
-            draw = one.draw
-            rng = None if draw.step is None else np.random.default_rng([self.seed, draw.epoch, draw.index])
-            encoded.append(self.encoder.encode(self.sample(one.example, rng), rng=rng))
-        arrays = self.encoder.batch(encoded)
-        batch = to_tensors(arrays)
+        encoder, _, encoded = self.visit(drawn)
+        batch = to_tensors(encoder.batch(encoded))
         labels, known = self.targets([one.example for one in drawn])
         return {
             **batch,

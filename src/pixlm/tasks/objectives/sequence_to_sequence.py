@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pixlm.data.draw import Draw, Drawn
+from pixlm.data.encoders import Encoded
 from pixlm.data.pages.encoders import IGNORE, START_IDS, PageEncoder
 from pixlm.data.pages.example import PageSample
 from pixlm.models import label_loss
@@ -54,11 +55,39 @@ class Resolutions:
         return smaller
 
 
-class SequenceToSequence(Objective):
-    """Examples are pages; ``sample`` makes of one what is to be seen and written.
+class PageVisits:
+    """Mixed into objectives on pages: an example is opened, distorted and encoded when a batch is made.
 
-    seed: with a draw's epoch and index it decides all that is random; writing: how predictions are written in
-    evaluation, None for the loss alone; resolutions: of a training run.
+    ``sample`` makes of an example what is to be seen and written; seed: with a draw's epoch and index it decides all
+    that is random; resolutions: of a training run.
+    """
+
+    encoder: PageEncoder
+    sample: Sampler
+    seed: int = 0
+    resolutions: Resolutions | None = None
+
+    def visit(self, drawn: Sequence[Drawn]) -> tuple[PageEncoder, list[PageSample], list[Encoded]]:
+        """(the encoder as it is at this step of the run, samples, what the encoder makes of them)."""
+        encoder, step = self.encoder, drawn[0].draw.step
+        if self.resolutions is not None and step is not None:
+            encoder = self.resolutions.encoder(encoder, step)
+        samples, encoded = [], []
+        for one in drawn:
+            rng = self.generator(one.draw)
+            samples.append(self.sample(one.example, rng))
+            encoded.append(encoder.encode(samples[-1], rng=rng))
+        return encoder, samples, encoded
+
+    def generator(self, draw: Draw) -> np.random.Generator | None:
+        """The random numbers of one visit in training; None in evaluation."""
+        return None if draw.step is None else np.random.default_rng([self.seed, draw.epoch, draw.index])
+
+
+class SequenceToSequence(PageVisits, Objective):
+    """Examples are pages; see :class:`PageVisits`.
+
+    writing: how predictions are written in evaluation, None for the loss alone.
     """
 
     def __init__(
@@ -73,20 +102,8 @@ class SequenceToSequence(Objective):
         self.encoder, self.sample, self.seed = encoder, sample, seed
         self.writing, self.resolutions = writing, resolutions
 
-    def generator(self, draw: Draw) -> np.random.Generator | None:
-        """The random numbers of one visit in training; None in evaluation."""
-        return None if draw.step is None else np.random.default_rng([self.seed, draw.epoch, draw.index])
-
     def collate(self, drawn: Sequence[Drawn]) -> Batch:
-        step = drawn[0].draw.step
-        encoder = self.encoder
-        if self.resolutions is not None and step is not None:
-            encoder = self.resolutions.encoder(encoder, step)
-        samples, encoded = [], []
-        for one in drawn:
-            rng = self.generator(one.draw)
-            samples.append(self.sample(one.example, rng))
-            encoded.append(encoder.encode(samples[-1], rng=rng))
+        encoder, samples, encoded = self.visit(drawn)
         inputs = encoder.batch(encoded)
         targets, cut = encoder.targets(encoded, [sample.target for sample in samples])
         labels = targets["labels"]
