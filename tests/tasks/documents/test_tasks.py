@@ -79,6 +79,15 @@ def test_receipts(tmp_path):
     assert line["prediction"] == {"total": {"total_price": "7"}}
 
 
+def test_keys_that_no_tag_can_hold(tmp_path):
+    write(tmp_path / "a.png", encoded(page()))
+    write(tmp_path / "metadata.jsonl", json.dumps({"file_name": "a.png", "gt_parse": {"a>b": "1", "<c": "2"}}))
+    task = find_task("receipts")
+    examples = task.read([tmp_path])
+    with pytest.raises(UsageError, match=r"key with > in it.*<s_a>b>"):
+        task.fitted(examples)
+
+
 def test_sorted_keys_and_own_start_tokens(tmp_path):
     task = find_task("receipts").with_options({"sort_keys": True, "start": "<s_cord-v2>"})
     train = task.read([receipts(tmp_path) / "train"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pixlm.data.examples import Example
@@ -63,6 +63,10 @@ class PageRecord(Example):
     image: ImageSource
     page: int = 0
     facts: Facts = Facts()
+
+    def place(self) -> dict[str, Any]:
+        """What an example made of it has in common with it: everything but the facts."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "facts"}
 
 
 class AnnotationError(ValueError):

@@ -50,17 +50,7 @@ class PageClassification(DocumentTask):
         label = record.facts.label
         if label is not None:
             label = "_".join(label.split()) or None
-        return [
-            PageExample(
-                id=record.id,
-                group=record.group,
-                where=record.where,
-                image=record.image,
-                page=record.page,
-                targets=None if label is None else (label,),
-                label=label,
-            )
-        ]
+        return [PageExample(**record.place(), targets=None if label is None else (label,), label=label)]
 
     def labels(self, examples: Sequence[PageExample]) -> list[str]:
         found = {str(example.label) for example in every_page(examples)}

@@ -35,15 +35,7 @@ class PageQuestions(DocumentTask):
 
     def examples(self, record: PageRecord) -> list[PageExample]:
         return [
-            PageExample(
-                id=id,
-                group=record.group,
-                where=record.where,
-                image=record.image,
-                page=record.page,
-                prompt=one.question,
-                targets=one.answers or None,
-            )
+            PageExample(**{**record.place(), "id": id}, prompt=one.question, targets=one.answers or None)
             for id, one in questions_of(record).items()
         ]
 

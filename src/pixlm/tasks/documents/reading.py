@@ -54,17 +54,7 @@ class Reading(DocumentTask):
         facts = record.facts
         lines = facts.lines or tuple("\n".join(facts.texts or ()).split("\n"))
         text = "\n".join(lines)
-        return [
-            PageExample(
-                id=record.id,
-                group=record.group,
-                where=record.where,
-                image=record.image,
-                page=record.page,
-                targets=(text,) if text.strip() else None,
-                boxes=facts.boxes,
-            )
-        ]
+        return [PageExample(**record.place(), targets=(text,) if text.strip() else None, boxes=facts.boxes)]
 
     def shown(
         self, example: PageExample, image: Image.Image, rng: np.random.Generator | None, *, prompted: bool
@@ -98,15 +88,19 @@ class Reading(DocumentTask):
         return text
 
     def scores(self, examples: Sequence[PageExample], given: Sequence[Any]) -> dict[str, float]:
-        from pixlm.tasks.scoring.transcripts import legacy_clean, legacy_transcript_scores, transcript_scores
+        from pixlm.tasks.scoring.transcripts import (
+            legacy_clean,
+            legacy_transcript_scores,
+            transcript_scores,
+            whole_scores,
+        )
 
         wanted = [str((example.targets or ("",))[0]) for example in examples]
         if self.options.scoring == "upstream":
             rates = legacy_transcript_scores(*legacy_clean(wanted, given))
         else:
             rates = transcript_scores(wanted, given)
-        same = [one.split() == other.split() for one, other in zip(wanted, given, strict=True)]
-        return {**rates, "character_accuracy": max(0.0, 1 - rates["cer"]), "exact_match": sum(same) / len(same)}
+        return {**rates, **whole_scores(wanted, given, rates["cer"])}
 
 
 @dataclass(frozen=True)
@@ -117,16 +111,7 @@ class Captions(DocumentTask):
     wanted: ClassVar[str] = "texts (text, caption)"
 
     def examples(self, record: PageRecord) -> list[PageExample]:
-        return [
-            PageExample(
-                id=record.id,
-                group=record.group,
-                where=record.where,
-                image=record.image,
-                page=record.page,
-                targets=record.facts.texts,
-            )
-        ]
+        return [PageExample(**record.place(), targets=record.facts.texts)]
 
     def written(self, target: Any, *, prompted: bool = True) -> str:
         return str(target)

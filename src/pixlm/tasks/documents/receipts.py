@@ -31,22 +31,15 @@ class Receipts(DocumentTask):
     wanted: ClassVar[str] = "JSON readings (gt_parse, a key file)"
 
     def examples(self, record: PageRecord) -> list[PageExample]:
-        return [
-            PageExample(
-                id=record.id,
-                group=record.group,
-                where=record.where,
-                image=record.image,
-                page=record.page,
-                targets=record.facts.parses,
-                boxes=record.facts.boxes,
-            )
-        ]
+        return [PageExample(**record.place(), targets=record.facts.parses, boxes=record.facts.boxes)]
 
     def fitted(self, train: Sequence[PageExample]) -> Self:
         found = set().union(*(tags_of(target) for example in every_page(train) for target in example.targets or ()))
         if not found:
             raise UsageError("the readings of the train split have no keys: there is nothing to extract")
+        for tag in sorted(found):
+            if tag.startswith("<s_") and ">" in tag[:-1]:
+                raise UsageError(f"the readings have a key with > in it, which no tag can hold ({tag}); rename it")
         return dataclasses.replace(self, tags=tuple(sorted(found)))
 
     def written(self, target: Any, *, prompted: bool = True) -> str:

@@ -51,17 +51,10 @@ class Screenshots(DocumentTask):
     def examples(self, record: PageRecord) -> list[PageExample]:
         facts = record.facts
         tree = facts.tree or Node(tuple(Node(box=box) for box in facts.boxes if box.text))
-        common: dict[str, Any] = {
-            "id": record.id,
-            "group": record.group,
-            "where": record.where,
-            "image": record.image,
-            "page": record.page,
-        }
         if not any(leaf.box for leaf in leaves(tree)):
-            return [PageExample(**common)]
+            return [PageExample(**record.place())]
         asked = self._part(tree, _of_id(record.id))
-        return [ScreenshotExample(**common, tree=tree, targets=(serialise(asked),), boxes=facts.boxes)]
+        return [ScreenshotExample(**record.place(), tree=tree, targets=(serialise(asked),), boxes=facts.boxes)]
 
     def _part(self, tree: Node, rng: np.random.Generator) -> Node:
         return choose_part(tree, rng, cast(ScreenshotOptions, self.options).max_characters)
@@ -87,12 +80,11 @@ class Screenshots(DocumentTask):
         return text.strip()
 
     def scores(self, examples: Sequence[PageExample], given: Sequence[Any]) -> dict[str, float]:
-        from pixlm.tasks.scoring.transcripts import transcript_scores
+        from pixlm.tasks.scoring.transcripts import transcript_scores, whole_scores
 
         wanted = [str((example.targets or ("",))[0]) for example in examples]
         rates = transcript_scores(wanted, given)
-        same = [one.split() == other.split() for one, other in zip(wanted, given, strict=True)]
-        return {**rates, "character_accuracy": max(0.0, 1 - rates["cer"]), "exact_match": sum(same) / len(same)}
+        return {**rates, **whole_scores(wanted, given, rates["cer"])}
 
 
 def serialise(node: Node) -> str:

@@ -61,3 +61,9 @@ def legacy_clean(references: Sequence[str], given: Sequence[str]) -> tuple[list[
     ]
     kept = [(wanted, found[: len(wanted)]) for wanted, found in cleaned if wanted and found]
     return [wanted for wanted, _ in kept], [found for _, found in kept]
+
+
+def whole_scores(wanted: Sequence[str], given: Sequence[str], cer: float) -> dict[str, float]:
+    """character_accuracy: what ``cer`` leaves of 1, 0 at least; exact_match: texts that agree but for white space."""
+    same = [one.split() == other.split() for one, other in zip(wanted, given, strict=True)]
+    return {"character_accuracy": max(0.0, 1 - cer), "exact_match": sum(same) / len(same)}
