@@ -30,11 +30,12 @@ def layers() -> list[list[str]]:
 
 
 def subject(module: str) -> str:
-    """What a module is for: the first clause of its docstring."""
+    """What a module is for: the first clause of its docstring, without its own name."""
     file = _file(module)
     assert file is not None
     first = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n")[0]
-    return re.split(r"[.:,] |[.:,]$", first.replace("Files -> ", "files -> ").replace("Models: ", ""))[0].strip()
+    name = module.rpartition(".")[2]
+    return re.split(r"[.:;] |[.:;]$", re.sub(rf"^{name}: ", "", first, flags=re.IGNORECASE))[0].strip()
 
 
 def draw() -> str:
