@@ -85,10 +85,15 @@ class TokenForDependencyParsing(PreTrainedModel):
         """Score heads and relations.
 
         Args:
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds: the encoder's.
+            input_ids: the encoder's.
+            attention_mask: the encoder's.
+            token_type_ids: the encoder's.
+            position_ids: the encoder's.
+            inputs_embeds: the encoder's.
             word_starts: [B, W + 1], see :func:`~pixlm.models.biaffine.word_vectors`; units are all tokens, the first
                 special one included, so that the first word usually starts at 1.
-            arc_labels, rel_labels: [B, W], see :func:`~pixlm.models.biaffine.parsing_loss`.
+            arc_labels: [B, W], see :func:`~pixlm.models.biaffine.parsing_loss`.
+            rel_labels: [B, W], likewise.
             compute_loss: False leaves ``loss`` out, for a caller who wants (sum, count).
         """
         encoded = getattr(self, self.base_model_prefix)(

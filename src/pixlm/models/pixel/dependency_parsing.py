@@ -46,8 +46,8 @@ class PixelForDependencyParsing(PixelPreTrainedModel):
         Args:
             word_starts: [B, W + 1], see :func:`~pixlm.models.biaffine.word_vectors`. W need only hold the longest
                 text of the batch (upstream takes W = N).
-            arc_labels, rel_labels: [B, W], see :func:`~pixlm.models.biaffine.parsing_loss`. The loss is the mean of
-                its sum over the labelled words.
+            arc_labels: [B, W], see :func:`~pixlm.models.biaffine.parsing_loss`.
+            rel_labels: [B, W], likewise. The loss is the mean of its sum over the labelled words.
             compute_loss: False leaves ``loss`` out, for a caller who wants (sum, count).
         """
         encoded = self.vit(

@@ -45,8 +45,8 @@ class PixelForQuestionAnswering(PixelPreTrainedModel):
         """Score patches as ends of an answer. Inputs as in :meth:`PixelEncoder.forward`, packed rows included.
 
         Args:
-            start_positions, end_positions: [B] patches; N = no answer; beyond N = not labelled. The loss is the mean
-                of the means over the labelled starts and ends.
+            start_positions: [B] patches; N = no answer; beyond N = not labelled.
+            end_positions: likewise. The loss is the mean of the means over the labelled starts and ends.
             compute_loss: False leaves ``loss`` out, for a caller who wants :func:`~pixlm.models.answer_loss`.
 
         Returns:

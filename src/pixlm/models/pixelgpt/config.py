@@ -36,14 +36,15 @@ class PixelGPTConfig(LlamaConfig):
     The defaults of the class are upstream's; ``preset("pixelgpt-base")`` has the released sizes. All fields of
     transformers' ``LlamaConfig`` are known; a stored ``pretraining_tp`` is read and has no effect.
 
-    Args:
+    Attributes:
         image_size: (height, width) of the longest strip that the model was made for, in pixels. It is a note; what
             bounds an input is ``max_position_embeddings``, units of both modalities together.
         patch_size: side of a patch in pixels.
         num_channels: channels of the patch projection (1 or 3). Inputs may have 1 or 3 either way.
         norm_pix_loss: the regression head predicts each patch minus its mean, over its standard deviation. Constant
             patches (blank, the closing black one) are then all alike, and predictions say nothing of the true contrast.
-        pixel_head, num_cells: see :class:`PixelHead`.
+        pixel_head: see :class:`PixelHead`.
+        num_cells: known patches of the cell head.
         pair_pooling: see :class:`PairPooling`.
         modality: what the model reads text as when it is given text: "pixel", "text" or "pair" (both, image first).
         render_mode: "rgb", "grey" or "binary", where the model was trained on strips other than its renderer's.
