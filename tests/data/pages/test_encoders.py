@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 
 import numpy as np
@@ -31,6 +32,29 @@ def page(shade: int = 200) -> Image.Image:
 def sample(**changes) -> PageSample:
     given = {"start": "<s_docvqa>price<s_answer>", "prompt": "price", "target": "coffee cake"}
     return PageSample(page(), **{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"kind": ["x"]}, "its kind is"),
+        ({"decoder_start": "x"}, "decoder_start is 'x'"),
+        ({"decoder_start": 10**9}, "decoder_start is 1000000000"),
+        ({"size": [0, 0]}, "size .*: must be"),
+        ({"max_patches": 0}, "max_patches 0: must be 1 or more"),
+        ({"max_target_length": 0}, "max_target_length 0: must be 2 or more"),
+        ({"mean": [1, 2]}, "one for each channel"),
+        ({"std": []}, "one for each channel"),
+        ({"std": [0]}, "must not be 0"),
+    ],
+)
+def test_stored_settings_out_of_range(tmp_path, changed, message):
+    DonutPages(tokenizer(*TAGS), SETTINGS).save_pretrained(tmp_path)
+    path = tmp_path / "page_encoder.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(UsageError, match=message) as error:
+        load_page_encoder(tmp_path, tokenizer(*TAGS))
+    assert str(error.value).count(str(path)) == 1
 
 
 @pytest.fixture(params=PAGE_ENCODERS)

@@ -50,6 +50,9 @@ class PageSettings:
     scaling to 0..1, one for all channels or one each; patch_size, max_patches: of the grid (Pix2Struct);
     max_prompt_length: tokens of the prompt (PaLI); max_target_length: tokens that the decoder sees at most, the start
     and the closing token among them; dpi: at which pages of PDFs are drawn.
+
+    Raises:
+        UsageError: numbers out of range.
     """
 
     size: tuple[int, int] = (1280, 960)
@@ -63,6 +66,19 @@ class PageSettings:
     max_prompt_length: int = 64
     max_target_length: int = 512
     dpi: int = 150
+
+    def __post_init__(self) -> None:
+        lowest = {"patch_size": 1, "max_patches": 1, "max_prompt_length": 1, "max_target_length": 2, "dpi": 1}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} {getattr(self, name)}: must be {least} or more")
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise UsageError(f"size {self.size}: must be a height and a width of 1 or more")
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise UsageError(f"{name} {getattr(self, name)}: must be one number, or one for each channel")
+        if 0 in self.std:
+            raise UsageError(f"std {self.std}: must not be 0")
 
 
 class PageEncoder(InputEncoder):
@@ -360,10 +376,15 @@ def load_page_encoder(folder: Path, tokenizer: PreTrainedTokenizerFast, **overri
     except ValueError as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
     kind = stored.pop("kind", None) if isinstance(stored, dict) else None
-    if kind not in PAGE_ENCODERS:
+    if not isinstance(kind, str) or kind not in PAGE_ENCODERS:
         raise UsageError(f"{path}: its kind is {kind!r}, but it must be one of {', '.join(PAGE_ENCODERS)}")
     start = stored.pop("decoder_start", None)
-    settings = dataclasses.replace(from_dict(stored, PageSettings(), str(path)), **overrides)
+    if start is not None and not (isinstance(start, int) and 0 <= start < len(tokenizer)):
+        raise UsageError(f"{path}: decoder_start is {start!r}, but must be one of the {len(tokenizer)} tokens")
+    try:
+        settings = dataclasses.replace(from_dict(stored, PageSettings(), str(path)), **overrides)
+    except UsageError as error:
+        raise UsageError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     options: dict[str, Any] = {"decoder_start": start}
     if kind == Pix2StructPages.kind:
         options["renderer"] = TextRenderer.from_pretrained(str(folder))

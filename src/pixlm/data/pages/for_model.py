@@ -39,6 +39,8 @@ def stored_page_encoder(
     if (folder / PAGE_FILE).is_file():
         # Checked as settings are, for flags may hold anything.
         encoder = load_page_encoder(folder, tokenizer)
+        if encoder.kind != kind:
+            raise UsageError(f"{folder / PAGE_FILE}: is for models of kind {encoder.kind}, and this one is {kind}")
         encoder.settings = from_dict(dict(pages), encoder.settings, "--page")
         encoder.max_length = encoder.settings.max_target_length
         if header and kind == "pix2struct":
