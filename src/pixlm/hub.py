@@ -38,7 +38,7 @@ from pixlm.data.pages.for_model import PREPROCESSOR_FILE, make_page_encoder, pag
 from pixlm.data.pairs import PairedText
 from pixlm.data.tokenizer_files import TOKENIZER_FILES, has_tokenizer, load_tokenizer
 from pixlm.data.tokens import TokenizedText
-from pixlm.data.vocabulary import train_tokenizer
+from pixlm.data.vocabulary import LLAMA_LIKE, train_tokenizer
 from pixlm.errors import UsageError
 from pixlm.models import (
     PRESETS,
@@ -330,6 +330,11 @@ def _tokenizer_of(
             raise UsageError(f"{given}: no such folder; make one with pixlm data tokenizer")
         return load_tokenizer(folder, config)
     if isinstance(source, Path):
+        if config.model_type in LLAMA_LIKE and not has_tokenizer(source):
+            raise UsageError(
+                f"{source} holds no tokenizer (tokenizer.json); name the folder of one with --tokenizer (pixlm "
+                "pretrain: --causal.tokenizer), or put the model's own there"
+            )
         return load_tokenizer(source, config)
     if texts is None:
         raise UsageError(f"{name} learns its tokens from the texts of a training run; give the folder of such a run")

@@ -99,10 +99,12 @@ def test_files_share_the_characters_to_learn_from(tmp_path, pixlm):
 def test_bad_input_is_one_line(tmp_path, pixlm):
     (tmp_path / "empty.txt").write_text("\n\n", encoding="utf-8")
     (tmp_path / "bad.jsonl").write_text("{nothing\n", encoding="utf-8")
+    (tmp_path / "nul.txt").write_bytes(b"a text\r\n\0\r\n")
     base = ("data", "tokenizer", "--output", tmp_path / "out", "--size", "500")
     for more, message in (
         (("--data", tmp_path / "empty.txt"), "no text"),
         (("--data", tmp_path / "bad.jsonl"), "no JSON"),
+        (("--data", tmp_path / "nul.txt"), f"pixlm: {tmp_path}/nul.txt: holds NUL bytes"),
         (("--data", tmp_path / "nowhere"), "no such file or folder"),
         (("--data", tmp_path / "empty.txt", "--size", "0"), "--size 0"),
         ((), "no train split"),

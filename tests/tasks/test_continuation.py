@@ -157,13 +157,15 @@ def test_wrong_use_is_one_line(drawing, pairs, tmp_path, pixlm):
         (base, "give either --prompt TEXT or --data FILE"),
         ((*base, "--prompt", " "), "the prompt is empty"),
         ((*base, "--prompt", "x" * 200), "longer than 64 patches"),
-        ((*base, "--prompt", "x", "--mode", "text"), "holds no tokenizer"),
+        ((*base, "--prompt", "x", "--mode", "text"), "--tokenizer (pixlm pretrain: --causal.tokenizer)"),
         ((*base, "--prompt", "x", "--max-new", "0"), "must be 1 or more"),
         ((*base, "--prompt", "x", "--sampling.temperature", "0"), "temperature 0"),
         ((*base, "--data", tmp_path / "nowhere"), "no such file"),
+        ((*base, "--data", tmp_path), "a folder; name one file"),
+        (("generate", "--model", pairs, "--prompt", "x" * 2000, "--mode", "image-text"), "the prompt is longer than"),
         ((*base, "--data", tmp_path / "empty.txt"), "holds no text"),
         ((*base, "--data", tmp_path / "one.txt"), "two words or more"),
-        (("generate", "--model", pairs, "--data", tmp_path / "one.txt"), "does not go on"),
+        (("generate", "--model", pairs, "--data", tmp_path / "one.txt"), "with --mode pixel or text"),
         (("generate", "--model", "pixel-nano", "--prompt", "x"), "does not make pixel"),
     ):
         code, _, error = pixlm(*arguments)

@@ -191,6 +191,8 @@ def test_settings_that_do_not_go_together_are_one_line(texts, tmp_path, pixlm):
         ((*MIXTURE, "--render.max-seq-length", "200"), "at most --render.max-seq-length 128"),
         ((*MIXTURE, "--causal.collation", "mixed"), "leave text-image out"),
         ((*gpt, "--causal.pixel-head", "cell", "--causal.cells", "1"), "give 3 or more"),
+        ((*gpt, "--causal.tokenizer", str(tmp_path)), "pixel reads no tokens"),
+        ((*gpt, "--causal.modalities", "text", "1", "--causal.pixel-head", "cell"), "no patch is predicted"),
     ):
         code, _, error = pixlm(*command(texts, tmp_path / "run", *more))
         assert code == 2, (more, error)

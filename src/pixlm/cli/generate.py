@@ -118,6 +118,8 @@ def _score(model: inference.PixelLM, args: Generate, mode: Mode, candidates: str
 def _texts(name: str, column: str) -> list[str]:
     """The documents of a file, a line of a text file each."""
     path = str(Path(name).expanduser())
+    if Path(path).is_dir():
+        raise UsageError(f"{name}: a folder; name one file of texts")
     if not Path(path).is_file():
         raise UsageError(f"{name}: no such file")
     reading, found = Reading(column=column, documents="lines"), Found()

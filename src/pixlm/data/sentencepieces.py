@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sentencepiece
@@ -46,13 +46,13 @@ def train_sentencepiece(texts: Iterable[Text], size: int) -> PreTrainedTokenizer
 
 def train_model(texts: Iterable[Text], size: int) -> bytes:
     """The same as a SentencePiece model file (``tokenizer.model``); arguments as in :func:`train_sentencepiece`."""
-    lines = (line for text in distinct_strings(texts) for line in text.replace("\0", "\ufffd").split("\n"))
+    lines = _Lines(texts)
     written = io.BytesIO()
     if size <= _LEAST:
         raise UsageError(f"a vocabulary of {size}: {_LEAST} are special tokens and bytes, so give more")
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(line for line in lines if line.strip()),
+            sentence_iterator=iter(lines),
             model_writer=written,
             model_type="bpe",
             vocab_size=size,
@@ -69,6 +69,8 @@ def train_model(texts: Iterable[Text], size: int) -> bytes:
             minloglevel=2,
         )
     except RuntimeError as error:
+        if lines.failure is not None:
+            raise lines.failure from None
         told = " ".join(str(error).split())
         if "empty" in told:
             raise UsageError("there is no text to learn a vocabulary from") from None
@@ -80,6 +82,24 @@ def train_model(texts: Iterable[Text], size: int) -> bytes:
             f"tokens are {needed[1]} already"
         ) from None
     return written.getvalue()
+
+
+class _Lines:
+    """Lines with text in them, and what went wrong while they were read: the library makes its own error of that."""
+
+    def __init__(self, texts: Iterable[Text]):
+        self.texts = texts
+        self.failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in distinct_strings(self.texts):
+                for line in text.replace("\0", "\ufffd").split("\n"):
+                    if line.strip():
+                        yield line
+        except BaseException as error:
+            self.failure = error
+            raise
 
 
 def as_tokenizer(model: bytes) -> PreTrainedTokenizerFast:

@@ -114,11 +114,11 @@ def prompt_patches(encoder: RenderedText, prompt: str) -> NDArray[np.uint8]:
     Raises:
         UsageError: a prompt longer than the canvas.
     """
-    renderer, side = encoder.renderer, encoder.renderer.pixels_per_patch
+    side = encoder.renderer.pixels_per_patch
     code = encoder.encode(prompt)
     whole = code.units["pixel_values"]
     if code.lost:
-        raise UsageError(f"the prompt is longer than {renderer.max_seq_length} patches: {prompt[:40]!r} ...")
+        raise UsageError(_too_long(encoder, prompt))
     own = code.length - 1
     kept = own
     for probe in ("n", " n", "W"):
@@ -128,6 +128,10 @@ def prompt_patches(encoder: RenderedText, prompt: str) -> NDArray[np.uint8]:
         ]
         kept = min(kept, same.index(False) if False in same else own)
     return whole[:, : max(kept, 1) * side]
+
+
+def _too_long(encoder: RenderedText, prompt: str) -> str:
+    return f"the prompt is longer than {encoder.max_length} patches: {prompt[:40]!r} ..."
 
 
 def _strips(
@@ -207,6 +211,8 @@ def _tokens(
     strip = None
     if patches is not None:
         code = patches.encode(prompt)
+        if code.lost:
+            raise UsageError(_too_long(patches, prompt))
         if tokenizer.bos_token_id is None:
             raise UsageError("the tokenizer has no token for the beginning of a text, from which to say what is seen")
         ids = np.array([tokenizer.bos_token_id])

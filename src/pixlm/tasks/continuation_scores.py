@@ -50,7 +50,7 @@ def score(
         UsageError: nothing is left, or a mode that does not go on (image-text).
     """
     if mode == Mode.IMAGE_TEXT:
-        raise UsageError("image-text says what a strip shows and does not go on; score pixel or text")
+        raise UsageError("image-text says what a strip shows and does not go on; score with --mode pixel or text")
     side = sides_of(encoder)[0 if mode == Mode.PIXEL else 1]
     assert side is not None
     fitting = [text for text in texts if len(text.split()) > 1 and side.encode(text).lost == 0]
@@ -59,20 +59,19 @@ def score(
     found = _loss(model, side, fitting, mode, batch_size)
     rows: list[dict[str, Any]] = []
     edits = wanted = right = 0
-    for start in range(0, len(fitting), batch_size):
-        for text in fitting[start : start + batch_size]:
-            half, last = _cut(text, len(text) / 2), _cut(text, len(text))
-            longest = side.count(text)
-            made = []
-            for prompt in (half, last):
-                room = max(longest - side.count(prompt) + 8, 1)
-                made += go_on(model, side, [prompt], mode, max_new=room, candidates=candidates)
-            edits += Levenshtein.distance(_plain(made[0].text), _plain(text))
-            wanted += len(_plain(text)) - len(_plain(half))
-            guess = _word_after(made[1].text, last)
-            hit = _bare(guess) == _bare(text.split()[-1])
-            right += hit
-            rows.append({"text": text, "prompt": half, "continuation": made[0].text, "last_word": guess, "right": hit})
+    for text in fitting:
+        half, last = _cut(text, len(text) / 2), _cut(text, len(text))
+        longest = side.count(text)
+        made = []
+        for prompt in (half, last):
+            room = max(longest - side.count(prompt) + 8, 1)
+            made += go_on(model, side, [prompt], mode, max_new=room, candidates=candidates)
+        edits += Levenshtein.distance(_plain(made[0].text), _plain(text))
+        wanted += len(_plain(text)) - len(_plain(half))
+        guess = _word_after(made[1].text, last)
+        hit = _bare(guess) == _bare(text.split()[-1])
+        right += hit
+        rows.append({"text": text, "prompt": half, "continuation": made[0].text, "last_word": guess, "right": hit})
     more = {"cer": edits / max(wanted, 1), "last_word": right / len(fitting)}
     return Scored({"examples": len(fitting), "left_out": len(texts) - len(fitting), **found, **more}, rows)
 

@@ -98,6 +98,7 @@ class Causal(Way):
         stored = hub.load_config(config.model)
         self.shares = _shares(given.modalities, stored)
         sides = _sides(self.shares)
+        _check_of_use(given, stored, sides)
         # Without pairs a model is not one of pairs, though it reads both.
         together = bool({Modality.IMAGE_TEXT, Modality.TEXT_IMAGE} & set(self.shares))
         modality = sides if together or sides != "pair" else str(Modality.PIXEL)
@@ -218,6 +219,16 @@ def _shares(given: Mapping[str, float], config: PretrainedConfig) -> dict[Modali
     if not isinstance(config, PixelGPTConfig) and set(shares) != {Modality.TEXT}:
         raise UsageError(f"--causal.modalities {', '.join(shares)}: a {config.model_type} model reads text alone")
     return shares
+
+
+def _check_of_use(given: CausalConfig, config: PretrainedConfig, sides: str) -> None:
+    """UsageError for settings that would change nothing."""
+    if sides == "pixel" and given.tokenizer is not None:
+        raise UsageError("--causal.tokenizer: --causal.modalities pixel reads no tokens; leave one of both out")
+    if sides == "text":
+        for name, value in (("pixel-head", given.pixel_head), ("norm-pix-loss", given.norm_pix_loss)):
+            if value is not None:
+                raise UsageError(f"--causal.{name}: no patch is predicted where {config.model_type} reads text alone")
 
 
 def _sides(shares: Mapping[Modality, float]) -> str:
