@@ -41,6 +41,7 @@ def sample(**changes) -> PageSample:
         ({"decoder_start": "x"}, "decoder_start is 'x'"),
         ({"decoder_start": 10**9}, "decoder_start is 1000000000"),
         ({"size": [0, 0]}, "size .*: must be"),
+        ({"size": [10**6, 10**6]}, "more than 80,000,000 pixels"),
         ({"max_patches": 0}, "max_patches 0: must be 1 or more"),
         ({"max_target_length": 0}, "max_target_length 0: must be 2 or more"),
         ({"mean": [1, 2]}, "one for each channel"),

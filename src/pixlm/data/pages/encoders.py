@@ -41,6 +41,9 @@ START_IDS = "start_ids"
 """In ``Encoded.units``: what the decoder is given first, int64 [n]."""
 
 
+_MOST_PIXELS = 80_000_000  # of a canvas, as of a page
+
+
 @dataclass(frozen=True)
 class PageSettings:
     """What a page becomes before a model sees it; stored with the model.
@@ -74,6 +77,8 @@ class PageSettings:
                 raise UsageError(f"{name} {getattr(self, name)}: must be {least} or more")
         if len(self.size) != 2 or min(self.size) < 1:
             raise UsageError(f"size {self.size}: must be a height and a width of 1 or more")
+        if self.size[0] * self.size[1] > _MOST_PIXELS:
+            raise UsageError(f"size {self.size}: more than {_MOST_PIXELS:,} pixels")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise UsageError(f"{name} {getattr(self, name)}: must be one number, or one for each channel")
