@@ -274,6 +274,9 @@ def test_text_is_generated_from_an_image_with_and_without_cache(padded):
     slow = text
     for _ in range(6):
         more = {"patch_attention_mask": given["patch_attention_mask"]} if padded else {}
+        if padded:  # padding takes no positions
+            whole = torch.cat([given["patch_attention_mask"], torch.ones_like(slow)], dim=1)
+            more["position_ids"] = (whole.cumsum(1) - 1).clamp(min=0)
         logits = model(input_ids=slow, pixel_values=images, **more).logits_token
         slow = torch.cat([slow, logits[:, -1:].argmax(-1)], dim=1)
     assert torch.equal(cached, slow)
@@ -354,3 +357,16 @@ def test_wrong_inputs_are_one_line():
     ):
         with pytest.raises(UsageError, match=message):
             call()
+
+
+def test_padding_of_a_strip_does_not_change_what_is_said_of_it():
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    more = {"vocab_size": 50, "max_position_embeddings": 64, "initializer_range": 0.5, "num_key_value_heads": 2}
+    model = PixelGPTForCausalLM(PixelGPTConfig(**sizes, **more)).eval()
+    strip, mask = torch.rand(1, 3, 16, 16 * 5), torch.tensor([[1] * 5 + [0] * 4])
+    padded = torch.cat([strip, torch.ones(1, 3, 16, 16 * 4)], dim=-1)
+    options = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    alone = model.generate(torch.tensor([[1]]), pixel_values=strip, **options)
+    wide = model.generate(torch.tensor([[1]]), pixel_values=padded, patch_attention_mask=mask, **options)
+    assert alone.tolist() == wide.tolist()

@@ -155,7 +155,8 @@ class PixelGPTForCausalLM(PixelGPTPreTrainedModel, PatchGeneration, GenerationMi
     ) -> dict[str, Any]:
         """One step of text: the patches and the whole prompt first, then what was added, behind the cache.
 
-        Without patches positions follow from the mask, so that texts may be padded on the left.
+        Positions follow from the masks, as in pretraining: padding, of strips on the right, of texts on the left, takes
+        none.
         """
         past = past_key_values.get_seq_length() if past_key_values is not None else 0
         patches = 0
@@ -175,6 +176,9 @@ class PixelGPTForCausalLM(PixelGPTPreTrainedModel, PatchGeneration, GenerationMi
                 "attention_mask": attention_mask,
                 "position_ids": positions[:, -new.shape[1] :],
             }
+        of_patches = attention_mask.new_ones(len(input_ids), patches) if seen is None else seen.to(attention_mask)
+        whole = torch.cat([of_patches, attention_mask], dim=1)
+        positions = (whole.long().cumsum(-1) - 1).clamp(min=0)
         if not past:
             return {
                 **inputs,
@@ -182,11 +186,10 @@ class PixelGPTForCausalLM(PixelGPTPreTrainedModel, PatchGeneration, GenerationMi
                 "pixel_values": pixel_values,
                 "attention_mask": attention_mask,
                 "patch_attention_mask": seen,
+                "position_ids": positions,
             }
-        if seen is None:
-            seen = attention_mask.new_ones(len(input_ids), patches)
-        whole = torch.cat([seen.to(attention_mask), attention_mask], dim=1)
-        return {**inputs, "input_ids": input_ids[:, past - patches :], "attention_mask": whole}
+        new = input_ids[:, past - patches :]
+        return {**inputs, "input_ids": new, "attention_mask": whole, "position_ids": positions[:, -new.shape[1] :]}
 
 
 def _mean(errors: Tensor, counted: Tensor) -> Tensor:
