@@ -1,9 +1,10 @@
 # make install: .venv with everything, in the tested versions.  make demo: the main job, small.  make test: what CI runs.
+# make test-all: the slow tests, too (every recipe, every task on every family of models).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test quick lint docs bench clean
+.PHONY: install demo test test-all quick lint docs bench clean
 
 install: $(VENV)/.installed
 
@@ -17,6 +18,9 @@ demo: install
 	$(BIN)/python demo/demo.py
 
 test: install lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install lint
 	$(BIN)/python -m pytest
 
 quick: install
