@@ -122,3 +122,10 @@ def test_wrong_use(arguments, message, pixlm):
     assert code == 2
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_preset_is_said_to_know_nothing(folder, recwarn):
+    pixlm.load(str(folder))
+    assert not any("without trained weights" in str(each.message) for each in recwarn)
+    with pytest.warns(UserWarning, match="pixel-nano is an architecture without trained weights"):
+        pixlm.load("pixel-nano")

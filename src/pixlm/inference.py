@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,7 +24,15 @@ from pixlm.data.masking import RandomMasking, SpanMasking
 from pixlm.data.packing import Packing
 from pixlm.data.pages.encoders import PageEncoder
 from pixlm.errors import UsageError
-from pixlm.models import PixelEncoder, PixelForPreTraining, PixelModel, PoolingMode, predicted_pixels, unpatchify
+from pixlm.models import (
+    PRESETS,
+    PixelEncoder,
+    PixelForPreTraining,
+    PixelModel,
+    PoolingMode,
+    predicted_pixels,
+    unpatchify,
+)
 from pixlm.models.pixel.pooling import max_pool, mean_pool
 from pixlm.models.pixelgpt.heads import Sampling
 from pixlm.tasks import task_of_model
@@ -248,8 +257,10 @@ def load(name: str, *, revision: str | None = None, device: str | None = None, m
 
     modality: what a PixelGPT model reads text as, "pixel", "text" or "pair"; default what it was trained with. device:
     default a GPU if there is one. Raises UsageError for a folder that holds no model, or a renderer whose
-    patches are not the model's.
+    patches are not the model's; warns of a preset, whose weights are random.
     """
+    if name in PRESETS:
+        warnings.warn(f"{name} is an architecture without trained weights: what it says is noise", stacklevel=2)
     config = hub.load_config(name, revision=revision)
     model = hub.load_model(name, hub.class_of(config), config=config, revision=revision)
     where = device or hub.default_device()

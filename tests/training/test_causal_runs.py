@@ -111,6 +111,16 @@ def test_resuming_is_bit_identical(straight, texts, tmp_path, pixlm, monkeypatch
     assert losses(output) == losses(straight)
 
 
+def test_a_head_that_starts_fresh_is_said(straight, texts, tmp_path, pixlm):
+    pixels = ("--model", str(straight), "--causal.modalities", "pixel", "1", "--train.max-steps", "1")
+    code, out, error = pixlm(*command(texts, tmp_path / "same", *pixels))
+    assert code == 0, error
+    assert "starts fresh" not in out
+    code, out, error = pixlm(*command(texts, tmp_path / "other", *pixels, "--causal.pixel-head", "regression"))
+    assert code == 0, error
+    assert "has a head for binary: the new one, regression, starts fresh" in out
+
+
 @pytest.mark.parametrize(
     ("more", "side"),
     [

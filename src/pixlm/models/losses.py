@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pixlm.errors import UsageError
+
 IGNORED_LABEL = -100
 
 
@@ -34,6 +36,14 @@ def label_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits.flatten(0, -2).float(), labels.flatten(), ignore_index=IGNORED_LABEL, reduction="sum"
     )
     return total, (labels != IGNORED_LABEL).sum().float()
+
+
+def mean_sequence_loss(logits: Tensor, labels: Tensor, problem_type: str | None = None) -> Tensor:
+    """The mean of :func:`sequence_loss`; raises UsageError where there are not as many labels as texts."""
+    if len(labels) != len(logits):
+        raise UsageError(f"labels must have one entry per text, {len(logits)}, not {list(labels.shape)}")
+    total, count = sequence_loss(logits, labels, problem_type)
+    return total / count.clamp(min=1)
 
 
 def sequence_loss(logits: Tensor, labels: Tensor, problem_type: str | None = None) -> tuple[Tensor, Tensor]:

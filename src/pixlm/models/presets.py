@@ -47,6 +47,18 @@ _GPT_NANO = {
     "vocab_size": 1500,
 }
 
+_TINY: dict[str, Any] = {
+    "hidden_size": 192,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 3,
+    "intermediate_size": 768,
+    "decoder_hidden_size": 128,
+    "decoder_num_attention_heads": 4,
+    "decoder_num_hidden_layers": 2,
+    "decoder_intermediate_size": 512,
+    "num_channels": 1,
+}
+
 # Parameters are counted for pre-training: encoder, decoder and the frozen position tables. A test counts them.
 PRESETS: dict[str, dict[str, Any]] = {
     # 112.3 M: the published model (Rust et al. 2023)
@@ -69,29 +81,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "decoder_intermediate_size": 1024,
     },
     # 3.3 M: trains on a CPU in hours
-    "pixel-tiny": {
-        "hidden_size": 192,
-        "num_hidden_layers": 6,
-        "num_attention_heads": 3,
-        "intermediate_size": 768,
-        "decoder_hidden_size": 128,
-        "decoder_num_attention_heads": 4,
-        "decoder_num_hidden_layers": 2,
-        "decoder_intermediate_size": 512,
-        "num_channels": 1,
-    },
-    # 3.2 M: the architecture of pixlm-tiny, the model that comes with pixlm. Rotary positions, a projection that starts
-    # from ink, and larger initial weights (0.02 is for wide layers) leave the plateau of the mean patch sooner.
+    "pixel-tiny": _TINY,
+    # 3.2 M: rotary positions, a projection that starts from ink, and larger initial weights (0.02 is for wide layers)
+    # leave the plateau of the mean patch sooner.
     "pixel-tiny-rotary": {
-        "hidden_size": 192,
-        "num_hidden_layers": 6,
-        "num_attention_heads": 3,
-        "intermediate_size": 768,
-        "decoder_hidden_size": 128,
-        "decoder_num_attention_heads": 4,
-        "decoder_num_hidden_layers": 2,
-        "decoder_intermediate_size": 512,
-        "num_channels": 1,
+        **_TINY,
         "initializer_range": 0.05,
         "position_embedding_type": "rotary",
         "projection_init": "ink",

@@ -127,6 +127,10 @@ class Causal(Way):
         overrides: dict[str, Any] = {}
         if isinstance(stored, PixelGPTConfig):
             overrides = {"modality": modality}
+            if not self._is_preset() and given.pixel_head not in (None, stored.pixel_head) and sides != "text":
+                print(
+                    f"{config.model} has a head for {stored.pixel_head}: the new one, {given.pixel_head}, starts fresh"
+                )
             chosen = {"pixel_head": given.pixel_head, "norm_pix_loss": given.norm_pix_loss}
             overrides |= {name: value for name, value in chosen.items() if value is not None}
             if mode is not None:

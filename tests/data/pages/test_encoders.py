@@ -162,3 +162,13 @@ def test_models_of_texts_only_are_told_apart(encoder):
 def test_a_prompt_longer_than_the_decoder():
     with pytest.raises(UsageError, match="nothing is left"):
         DonutPages(tokenizer(*TAGS), SETTINGS).encode(sample(start="coffee " * 50))
+
+
+def test_patches_of_another_size_than_the_models():
+    from types import SimpleNamespace
+
+    vision = SimpleNamespace(vision_config=SimpleNamespace(patch_size=16), vocab_size=100_000)
+    Pix2StructPages(tokenizer(), SETTINGS).check_model(vision, "it")
+    cut = Pix2StructPages(tokenizer(), PageSettings(patch_size=8, max_target_length=16))
+    with pytest.raises(UsageError, match="patches of 8 pixels, and it reads 16"):
+        cut.check_model(vision, "it")

@@ -300,6 +300,12 @@ class Pix2StructPages(PageEncoder):
         super().__init__(tokenizer, settings, decoder_start=decoder_start)
         self.renderer = renderer or header_renderer()
 
+    def check_model(self, config: Any, name: str) -> None:
+        super().check_model(config, name)
+        side = getattr(getattr(config, "vision_config", None), "patch_size", None)
+        if side is not None and side != self.settings.patch_size:
+            raise UsageError(f"pages are cut to patches of {self.settings.patch_size} pixels, and {name} reads {side}")
+
     def encode(  # type: ignore[override]
         self, text: PageSample, *, offsets: bool = False, rng: np.random.Generator | None = None
     ) -> Encoded:

@@ -13,7 +13,7 @@ from transformers.utils import can_return_tuple
 
 from pixlm.errors import UsageError
 
-from ..losses import sequence_loss
+from ..losses import mean_sequence_loss
 from .base import PixelPreTrainedModel
 from .config import PixelConfig, PoolingMode
 from .encoder import PixelEncoder
@@ -124,10 +124,7 @@ class PixelForSequenceClassification(PixelPreTrainedModel):
         logits = self.classifier(pooled_BD)
         loss = None
         if labels is not None and compute_loss:
-            if len(labels) != len(logits):
-                raise UsageError(f"labels must have one entry per text, {len(logits)}, not {list(labels.shape)}")
-            total, count = sequence_loss(logits, labels, self.config.problem_type)
-            loss = total / count.clamp(min=1)
+            loss = mean_sequence_loss(logits, labels, self.config.problem_type)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=encoded.hidden_states, attentions=encoded.attentions
         )

@@ -11,7 +11,7 @@ from transformers.utils import can_return_tuple
 
 from pixlm.errors import UsageError
 
-from ..losses import sequence_loss
+from ..losses import mean_sequence_loss
 from .config import PairPooling, PixelGPTConfig
 from .model import PixelGPTModel, PixelGPTPreTrainedModel
 
@@ -66,10 +66,7 @@ class PixelGPTForSequenceClassification(PixelGPTPreTrainedModel):
         logits = self.score(hidden[rows, last.to(hidden.device)] if last is not None else hidden[:, -1])
         loss = None
         if labels is not None and compute_loss:
-            if len(labels) != len(logits):
-                raise UsageError(f"labels must have one entry per text, {len(logits)}, not {list(labels.shape)}")
-            total, count = sequence_loss(logits, labels, self.config.problem_type)
-            loss = total / count.clamp(min=1)
+            loss = mean_sequence_loss(logits, labels, self.config.problem_type)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
         )
