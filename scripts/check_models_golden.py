@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, RobertaConfig
 
 from pixlm import models
+from pixlm.analysis.relevance import relevance
 from pixlm.models.pixel.patches import grid_of
 from pixlm.models.pixel.positions import positions_for
 
@@ -192,21 +193,16 @@ def outputs_of(output: Any, model: torch.nn.Module, inputs: dict[str, torch.Tens
 
 
 def relevances(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Attention times its gradient, rolled out over the layers (Chefer et al. 2021), for the best class and class 1."""
-    found: dict[str, torch.Tensor] = {}
-    for target in ("argmax", "1"):
-        output = model(**{name: value.to(model.device) for name, value in inputs.items()}, output_attentions=True)
-        for each in output.attentions:
-            each.retain_grad()
-        logits = output.logits[0]
-        logits[logits.argmax() if target == "argmax" else int(target)].backward()
-        tokens = output.attentions[0].shape[-1]
-        rolled = torch.eye(tokens, device=model.device)
-        for number, each in enumerate(output.attentions):
-            rolled = rolled + (each.grad * each).clamp(min=0).mean(dim=1)[0] @ rolled
-            if target == "1":
-                found |= {f"attention.{number}": each, f"attention_grad_class1.{number}": each.grad}
-        found[f"relevance.{target}"] = rolled[0, 1:]
+    """Relevance for the best class and for class 1, and what it is made of: attention and its gradient."""
+    batch = {name: value.to(model.device) for name, value in inputs.items()}
+    found = {
+        f"relevance.{name}": torch.from_numpy(relevance(model, batch, target)[0])
+        for name, target in (("argmax", None), ("1", [1]))
+    }
+    output = model(**batch, output_attentions=True)
+    gradients = torch.autograd.grad(output.logits[0, 1], output.attentions)
+    for number, (attention, gradient) in enumerate(zip(output.attentions, gradients, strict=True)):
+        found |= {f"attention.{number}": attention, f"attention_grad_class1.{number}": gradient}
     return found
 
 

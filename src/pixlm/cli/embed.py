@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from pixlm import inference
 from pixlm.cli.parse import parse
+from pixlm.data.lines import read_lines
 from pixlm.errors import UsageError
 
 SUFFIXES = (".npy", ".npz", ".jsonl")
@@ -52,24 +52,13 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"--output {args.output}: name a file that ends in {', '.join(SUFFIXES)}")
     if bool(args.texts) == bool(args.data):
         raise UsageError("pixlm embed needs either TEXTS or --data FILE; see pixlm embed --help")
-    texts = list(args.texts) or _lines(args.data)
+    texts = list(args.texts) or read_lines(args.data)
     vectors = inference.load(args.model).embed(
         texts, pooling=args.pooling, layer=args.layer, batch_size=args.batch_size, packing=args.packing
     )
     _write(output, texts, vectors)
     print(f"{output}: {len(vectors)} vectors of {vectors.shape[1]} numbers")
     return 0
-
-
-def _lines(source: str) -> list[str]:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).expanduser().read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{source} is not UTF-8 text: {error.reason} at byte {error.start}") from None
-    except OSError as error:
-        raise UsageError(f"{source}: {error.strerror or error}") from None
-    lines = text.split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
 
 
 def _write(path: Path, texts: list[str], vectors: NDArray[np.float32]) -> None:

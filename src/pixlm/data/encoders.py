@@ -90,7 +90,7 @@ class Encoded:
     word_starts: the first unit of each word that fitted, plus the unit after the last one (word lists only).
     offsets: (start, end) in code points per unit, half-open, (0, 0) at separators (when asked for).
     lost: words (word lists) or characters (texts) that did not fit; of windows the first says what none of them shows.
-    parts: (first unit, unit after the last) of each text of a pair (windows only).
+    parts: (first unit, unit after the last) of each text of a pair; empty for other texts.
     """
 
     units: dict[str, np.ndarray]
@@ -195,6 +195,7 @@ class RenderedText(InputEncoder):
             word_starts=rendered.word_starts,
             offsets=rendered.offset_mapping,
             lost=_lost(rendered),
+            parts=_parts(rendered) if isinstance(text, tuple) else (),
         )
 
     def _drawn(self, text: DrawnText) -> Encoded:
@@ -228,14 +229,13 @@ class RenderedText(InputEncoder):
         return [dataclasses.replace(windows[0], lost=_hidden(windows, pair)), *windows[1:]]
 
     def _window(self, rendered: Rendered) -> Encoded:
-        middle, end = rendered.sep_patches
         return Encoded(
             units={"pixel_values": self.levels(rendered.pixel_values)},
             length=min(rendered.num_text_patches + 1, self.max_length),
             word_starts=None,
             offsets=rendered.offset_mapping,
             lost=0,
-            parts=((0, middle), (middle + 1, end)),
+            parts=_parts(rendered),
         )
 
     def null_position(self, width: int) -> int:
@@ -326,6 +326,12 @@ def _hidden(windows: Sequence[Encoded], pair: tuple[str, str]) -> int:
         for part, (first, last) in enumerate(window.parts):
             ends[part] = max([ends[part], *(end for _, end in (window.offsets or ())[first:last])])
     return sum(not char.isspace() for text, end in zip(pair, ends, strict=True) for char in text[end:])
+
+
+def _parts(rendered: Rendered) -> tuple[tuple[int, int], ...]:
+    """The patches of both texts of a pair, without the black ones that end them."""
+    middle, end = rendered.sep_patches
+    return (0, middle), (middle + 1, end)
 
 
 def _lost(rendered: Rendered) -> int:

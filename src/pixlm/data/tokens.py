@@ -91,7 +91,8 @@ class TokenizedText(InputEncoder):
         short = min(len(first), len(second), room // 2)
         rooms = (short, room - short) if len(first) <= len(second) else (room - short, short)
         lost = _shorten(first, rooms[0], pair[0]) + _shorten(second, rooms[1], pair[1])
-        return _encoded(self._finish.process(first, second), pair if offsets else None, lost=lost)
+        encoding = self._finish.process(first, second)
+        return _encoded(encoding, pair if offsets else None, parts=_parts(encoding), lost=lost)
 
     def _encode_words(self, words: list[str], offsets: bool) -> Encoded:
         pieces = self._cut_words(words)

@@ -1,4 +1,4 @@
-"""`pixlm analyze NAME --model RUN --data DATA --output DIR`"""
+"""`pixlm analyze reconstruction --model RUN --data DATA --output DIR`"""
 
 from __future__ import annotations
 
@@ -17,22 +17,6 @@ from pixlm.errors import UsageError
 from pixlm.training import corpora
 from pixlm.training.config import MaskConfig, TextConfig
 from pixlm.training.pretrain import masking_for
-
-NAMES = {"reconstruction": "how well a pretrained model fills in held-out text, beside predictors without a model"}
-
-
-def main(arguments: list[str]) -> int:
-    """Run one analysis; without a name list them."""
-    if not arguments or arguments[0].startswith("-"):
-        width = max(map(len, NAMES))
-        print("usage: pixlm analyze NAME ...\n")
-        print("\n".join(f"  {name:{width}}  {what}" for name, what in NAMES.items()))
-        print("\npixlm analyze NAME --help tells all about one of them.")
-        return 0
-    name, *rest = arguments
-    if name not in NAMES:
-        raise UsageError(f"no analysis {name!r}; choose {', '.join(NAMES)}")
-    return reconstruction(rest)
 
 
 @dataclass
@@ -59,7 +43,7 @@ class Reconstruction:
     """Strips of a source that are read back, which takes longest; 0: none."""
 
 
-def reconstruction(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Fill in, print the table, write both files."""
     what = Reconstruction.__doc__ or ""
     args = parse(Reconstruction, "analyze reconstruction", what, arguments)

@@ -1,0 +1,166 @@
+"""Relevance drawn over the text: the paper behind the ink takes the colour of each unit's value."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pixlm import files
+from pixlm.analysis.explanation import Explanation
+from pixlm.rendering import TextRenderer
+from pixlm.rendering.picture import enlarge, picture, save_png, stack, wrap
+
+Pixels = NDArray[np.uint8]
+
+FOR = (255, 96, 32)
+"""Paper of a unit that speaks for the class as much as any."""
+AGAINST = (64, 128, 255)
+"""Paper of a unit that speaks against it (integrated gradients only)."""
+
+
+def draw(explanations: Sequence[Explanation], *, columns: int = 40, scale: int = 2) -> Pixels:
+    """An RGB picture [height, width, 3]: a caption and the text of each explanation, wrapped to ``columns`` patches.
+
+    Models that read tokens have no strip: their tokens are drawn each by itself.
+    """
+    pages: list[Pixels] = []
+    for one in explanations:
+        strip, values, patch = _strip(one)
+        tinted = (_colour(strip).astype(np.uint16) * _paper(values, patch) // 255).astype(np.uint8)
+        pages += [_caption(caption(one)), enlarge(wrap(tinted, min(columns, len(values)), patch), scale)]
+    return stack(pages)
+
+
+def draw_svg(explanations: Sequence[Explanation], *, columns: int = 40, scale: int = 2) -> str:
+    """The same as SVG, without anything outside it; pointing at a unit shows its characters and value."""
+    parts: list[str] = []
+    top, right = 0, 0
+    for one in explanations:
+        strip, values, patch = _strip(one)
+        side, count = patch * scale, len(values)
+        wide = min(columns, count)
+        lines = -(-count // wide)
+        parts.append(f'<text x="12" y="{top + 24}">{html.escape(caption(one))}</text>')
+        top += 36
+        titles = _titles(one, count)
+        cells = [
+            (12 + number % wide * side, top + number // wide * side, number, colour)
+            for number, colour in enumerate(_colours(values))
+        ]
+        for x, y, _, (red, green, blue) in cells:
+            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="rgb({red},{green},{blue})"/>')
+        page = wrap(strip, wide, patch)
+        image = f"data:image/png;base64,{base64.b64encode(_ink(page)).decode('ascii')}"
+        parts.append(
+            f'<image x="12" y="{top}" width="{wide * side}" height="{lines * side}" preserveAspectRatio="none" '
+            f'style="image-rendering:pixelated" href="{image}"/>'
+        )
+        for x, y, number, _ in cells:
+            title = f"<title>{html.escape(titles[number])}</title>"
+            parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill-opacity="0">{title}</rect>')
+        top, right = top + lines * side + 12, max(right, wide * side + 24)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right} {top}" width="{right}" height="{top}" '
+        f'font-family="sans-serif" font-size="16"><rect width="{right}" height="{top}" fill="white"/>'
+        + "".join(parts)
+        + "</svg>\n"
+    )
+
+
+def save(explanations: Sequence[Explanation], stem: Path, *, columns: int = 40, scale: int = 2) -> list[Path]:
+    """Write ``stem``.png and ``stem``.svg."""
+    png, svg = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
+    save_png(draw(explanations, columns=columns, scale=scale), png)
+    files.write_text(svg, draw_svg(explanations, columns=columns, scale=scale))
+    return [png, svg]
+
+
+def caption(one: Explanation) -> str:
+    """What was said, in a line."""
+    answer = f"{one.label} {one.score:.0%}" if one.label else f"{one.score:.3f}"
+    return answer if one.word is None else f"{one.part(one.word)}: {answer}"
+
+
+def _strip(one: Explanation) -> tuple[Pixels, NDArray[np.float32], int]:
+    """(strip, the value of each of its patches, pixels of a patch)"""
+    if one.pixels is not None:
+        patch = one.pixels.shape[0]
+        return one.pixels[:, : len(one.values) * patch], one.values, patch
+    renderer = _own_renderer()
+    patch = renderer.pixels_per_patch
+    strips: list[Pixels] = []
+    values: list[float] = []
+    for span, value in zip(one.spans, one.values, strict=True):
+        if span is None:
+            continue
+        rendered = renderer.render(one.part(span[0])[span[1] : span[2]], padding=False)
+        count = rendered.num_text_patches
+        strips.append(rendered.pixel_values[:, : count * patch])
+        values += [float(value)] * count
+    if not strips:
+        return np.full((patch, patch), 255, np.uint8), np.zeros(1, np.float32), patch
+    return np.concatenate(strips, axis=1), np.array(values, np.float32), patch
+
+
+def _titles(one: Explanation, count: int) -> list[str]:
+    """What each patch of the strip shows, with its value."""
+    shown = [
+        (one.part(span[0])[span[1] : span[2]] if span else "", float(value))
+        for span, value in zip(one.spans, one.values, strict=True)
+    ]
+    if one.pixels is None:
+        renderer = _own_renderer()
+        pieces = [piece for piece, span in zip(shown, one.spans, strict=True) if span is not None]
+        shown = [pair for pair in pieces for _ in range(renderer.render(pair[0], padding=False).num_text_patches)]
+    shown += [("", 0.0)] * (count - len(shown))
+    return [f"{text}: {value:.4g}" for text, value in shown]
+
+
+@functools.cache
+def _own_renderer() -> TextRenderer:
+    return TextRenderer(max_seq_length=64)
+
+
+def _colours(values: NDArray[np.float32]) -> list[tuple[int, int, int]]:
+    """White at 0, full colour at the largest value on either side."""
+    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    mixed = []
+    for value in values.tolist():
+        colour, share = (FOR if value >= 0 else AGAINST), abs(value) / most
+        red, green, blue = (round(255 + (side - 255) * share) for side in colour)
+        mixed.append((red, green, blue))
+    return mixed
+
+
+def _colour(strip: Pixels) -> Pixels:
+    return strip if strip.ndim == 3 else np.repeat(strip[:, :, None], 3, axis=2)
+
+
+def _paper(values: NDArray[np.float32], patch: int) -> NDArray[np.uint16]:
+    """[1, patch * len(values), 3], to be multiplied with the strip."""
+    return np.array(_colours(values), np.uint16).repeat(patch, axis=0)[None]
+
+
+def _ink(page: Pixels) -> bytes:
+    """A PNG with black where there is ink, and nothing where there is paper; coloured ink keeps its colour."""
+    darkness = 255 - page.min(axis=2)
+    image = Image.fromarray(np.dstack([page if np.ptp(page, axis=2).any() else np.zeros_like(page), darkness]))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _caption(text: str) -> Pixels:
+    renderer = _own_renderer()
+    rendered = renderer.render(text, padding=False)
+    patch = renderer.pixels_per_patch
+    strip = rendered.pixel_values[:, : rendered.num_text_patches * patch]
+    return picture(strip, patch=patch, columns=rendered.num_text_patches, scale=1)
