@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from pixlm import hub
 from pixlm.data.encoders import InputEncoder, RenderedText, Text
-from pixlm.data.masking import RandomMasking, SpanMasking
+from pixlm.data.masking import Masking, SpanMasking
 from pixlm.data.packing import Packing
 from pixlm.data.pages.encoders import PageEncoder
 from pixlm.errors import UsageError
@@ -46,15 +46,25 @@ from pixlm.tasks.objective import to_tensors
 class Reconstruction:
     """A text with patches removed and filled in; images are uint8 [P, P*L] or [P, P*L, 3].
 
-    removed: [L] bool, the patches that the model did not see, as far as they hold text; loss: mean error over them in
-    the units of training; lost: characters that did not fit on the canvas.
+    Attributes:
+        original, masked: the text, and with removed patches black.
+        reconstructed: the text with removed patches as the model draws them. A model that predicts normalised patches
+            (``norm_pix_loss``) says their pattern; mean and deviation are the original patch's.
+        unaided: the same with the mean and deviation that visible patches have on average, so that nothing of a removed
+            patch is in it: what may be read back.
+        removed: [L] bool, the patches that the model did not see.
+        loss: mean error over removed patches in the units of training.
+        mse: mean squared error over the pixels of removed patches of ``reconstructed``, black 0 and white 1.
+        lost: characters that did not fit on the canvas.
     """
 
     original: NDArray[np.uint8]
     masked: NDArray[np.uint8]
     reconstructed: NDArray[np.uint8]
+    unaided: NDArray[np.uint8]
     removed: NDArray[np.bool_]
     loss: float
+    mse: float
     lost: int
 
 
@@ -139,9 +149,7 @@ class PixelLM:
             vectors[indices] = (hidden[:, 0].float() if pool is None else pool(units, mask)).cpu().numpy()
         return vectors
 
-    def reconstruct(
-        self, text: Text, masking: SpanMasking | RandomMasking | None = None, *, seed: int = 42
-    ) -> Reconstruction:
+    def reconstruct(self, text: Text, masking: Masking | None = None, *, seed: int = 42) -> Reconstruction:
         """Remove patches of a text and let the model predict them.
 
         masking: default PIXEL's spans over a quarter of the patches. Raises UsageError for a model without a decoder.
@@ -156,37 +164,35 @@ class PixelLM:
         arrays["noise"] = mask.noise[None]
         if mask.patch_mask is not None:
             arrays["patch_mask"] = mask.patch_mask[None]
-        ratio, model.config.mask_ratio = model.config.mask_ratio, masking.mask_ratio
+        ratio = model.config.mask_ratio
+        # Half a patch less than there are: the model keeps int(L * (1 - ratio)), which rounding cannot move then.
+        model.config.mask_ratio = max(float(mask.removed.sum()) - 0.5, 0.0) / code.length
         try:
             with torch.inference_mode():
                 batch = {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
                 outputs = model(**batch)
         finally:
             model.config.mask_ratio = ratio
-        config = model.config
-        pixels = batch["pixel_values"]
-        patches = predicted_pixels(
-            outputs.logits, pixels, patch_size=config.patch_size, norm_pix_loss=config.norm_pix_loss
-        )
-        channels = patches.shape[-1] // config.patch_size**2
-        guess = unpatchify(patches, config.patch_size, num_channels=channels)[0].cpu().numpy()
-        original = cast(NDArray[np.uint8], arrays["pixel_values"][0])
-        guess = (guess.clip(0, 1) * 255).round().astype(np.uint8)
-        if len(original) == 1:
-            guess = guess.mean(0, keepdims=True).round().astype(np.uint8)
-        elif len(guess) == 1:
-            guess = guess.repeat(3, axis=0)
         removed = outputs.mask[0].bool().cpu().numpy()
-        columns = np.repeat(removed, config.patch_size)
-        masked, filled = original.copy(), original.copy()
+        original = cast(NDArray[np.uint8], arrays["pixel_values"][0])
+        told, unaided = (
+            _channels_as(original, _predicted(model, outputs.logits, batch["pixel_values"], known))
+            for known in (None, ~outputs.mask.bool())
+        )
+        columns = np.repeat(removed, model.config.patch_size)
+        masked, filled, guessed = original.copy(), original.copy(), original.copy()
         masked[:, :, columns] = 0
-        filled[:, :, columns] = guess[:, :, columns]
+        filled[:, :, columns] = told[:, :, columns]
+        guessed[:, :, columns] = unaided[:, :, columns]
+        wrong = (filled[:, :, columns].astype(np.float64) - original[:, :, columns]) / 255
         return Reconstruction(
             original=_image(original),
             masked=_image(masked),
             reconstructed=_image(filled),
+            unaided=_image(guessed),
             removed=removed,
             loss=float(outputs.loss),
+            mse=float((wrong**2).mean()) if wrong.size else 0.0,
             lost=code.lost,
         )
 
@@ -245,6 +251,26 @@ class PixelLM:
                 encoded = [self.encoder.encode(texts[index]) for index in indices]
                 arrays = encoder.batch(encoded)
                 yield indices, {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
+
+
+def _predicted(
+    model: PixelForPreTraining, logits: torch.Tensor, pixels: torch.Tensor, known: torch.Tensor | None
+) -> NDArray[np.uint8]:
+    """The predicted patches of one text as an image [C, P, W]."""
+    config = model.config
+    patches = predicted_pixels(
+        logits, pixels, patch_size=config.patch_size, norm_pix_loss=config.norm_pix_loss, known=known
+    )
+    channels = patches.shape[-1] // config.patch_size**2
+    image = unpatchify(patches, config.patch_size, num_channels=channels)[0].cpu().numpy()
+    return cast(NDArray[np.uint8], (image.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+def _channels_as(original: NDArray[np.uint8], image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An image [C, P, W] in the channels of another."""
+    if len(original) == 1:
+        return image.mean(0, keepdims=True).round().astype(np.uint8)
+    return image.repeat(3, axis=0) if len(image) == 1 else image
 
 
 def _image(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:

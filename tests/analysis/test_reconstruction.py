@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import pixlm as package
-from pixlm import hub
+from pixlm import TextRenderer, hub
 from pixlm.analysis.reconstruction import panels
-from pixlm.data.masking import RandomMasking
+from pixlm.data.masking import ChosenMasking, RandomMasking
 from pixlm.errors import UsageError
 from pixlm.models import PixelForPreTraining
 
@@ -77,3 +79,74 @@ def test_vectors_do_not_depend_on_the_batch(folder):
 def test_a_pretrained_model_does_not_predict(folder):
     with pytest.raises(UsageError, match="needs a fine-tuned model"):
         package.load(str(folder)).predict([["a", "b"]])
+
+
+@pytest.mark.parametrize("patches", [(0,), (1, 2, 5), tuple(range(9))])
+def test_exactly_the_chosen_patches_go(folder, patches):
+    result = package.load(str(folder)).reconstruct(TEXT, ChosenMasking(patches))
+    assert np.flatnonzero(result.removed).tolist() == list(patches)
+
+
+def test_nothing_of_a_removed_patch_is_in_what_is_read(tmp_path):
+    """Two texts that differ in a removed patch only: the picture that is read is the same, the other is not."""
+    renderer = TextRenderer(strategy="mono", max_seq_length=64)
+    hub.save(tmp_path, hub.load_model("pixel-nano", PixelForPreTraining), renderer)
+    model = package.load(str(tmp_path))
+    texts = ("a bi b", "a li b")
+    strips = [renderer.render(text, padding=False).pixel_values for text in texts]
+    (patch,) = set(np.flatnonzero((strips[0] != strips[1]).any(0)) // 16)
+    a, b = (model.reconstruct(text, ChosenMasking((int(patch),))) for text in texts)
+    place = np.s_[:, patch * 16 : (patch + 1) * 16]
+    assert (a.original[place] != b.original[place]).any()
+    assert (a.unaided[place] == b.unaided[place]).all()
+    assert (a.reconstructed[place] != b.reconstructed[place]).any()
+    assert 0 < a.mse < 1
+
+
+def test_a_sheet_of_many_texts_and_what_was_measured(folder, tmp_path, pixlm):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("one text\n\na second text\nthe third one\n", encoding="utf-8")
+    target, numbers = tmp_path / "sheet.png", tmp_path / "m" / "sheet.json"
+    code, out, _ = pixlm("reconstruct", "--file", lines, "--model", folder, "--output", target, "--metrics", numbers)
+    assert code == 0
+    assert out.count("masked MSE") == 3
+    found = json.loads(numbers.read_text())
+    assert [one["text"] for one in found["reconstructions"]] == ["one text", "a second text", "the third one"]
+    one = found["reconstructions"][0]
+    assert len(one["removed"]) == round(0.25 * one["patches"] + 0.49)
+    assert found["masked_mse"] > 0
+    single = tmp_path / "one.png"
+    assert pixlm("reconstruct", "one text", "--model", folder, "--output", single)[0] == 0
+    assert Image.open(target).height > 2 * Image.open(single).height
+
+
+def test_an_animation_goes_over_mask_ratios(folder, tmp_path, pixlm):
+    target = tmp_path / "a.gif"
+    command = ("reconstruct", TEXT, "--model", folder, "--output", target, "--panels", "masked", "predicted")
+    code, out, _ = pixlm(*command, "--ratios", "0.2", "0.5", "0.8")
+    assert code == 0
+    assert out.count("patches removed") == 3
+    picture = Image.open(target)
+    assert picture.n_frames == 3
+    assert picture.info["loop"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give either texts, or a file"),
+        (("x", "--file", "y"), "give either texts, or a file"),
+        (("--file", "/no/such"), "no such file"),
+        (("a", "b", "--output", "a.gif"), "an animation is of one text"),
+        (("a", "--ratios", "0.5"), "are those of an animation"),
+        (("a", "--output", "a.jpg"), "ends in .png"),
+        (("a", "--panels", "blend"), "choose among original, masked"),
+        (("a", "--patches", "99"), "the text has the patches 0 to"),
+        (("a", "--patches", "-1"), "counted from 0"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, message, folder, pixlm):
+    code, _, error = pixlm("reconstruct", *arguments, "--model", folder)
+    assert code == 2
+    assert message in error
+    assert len(error.strip().splitlines()) == 1

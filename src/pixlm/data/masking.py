@@ -1,4 +1,4 @@
-"""Which patches of an example are removed in pre-training: span masking and random masking.
+"""Which patches of an example are removed: span masking and random masking of pre-training, and chosen patches.
 
 All randomness is a function of (seed, epoch, index), so that workers, resumed runs and other machines draw the same
 masks. The model removes ``L - int(L * (1 - ratio))`` patches of L, never more nor less; :func:`removed_patches` repeats
@@ -153,6 +153,34 @@ class SpanMasking:
                 mask[left:right] = b"\x01" * span
                 return new, text_used
         return 0, text_used
+
+
+@dataclass(frozen=True)
+class ChosenMasking:
+    """Exactly these patches, by number from 0 on (upstream's ``manual_mask``).
+
+    Raises:
+        UsageError: no patch, a negative number; on drawing one that the text does not have.
+    """
+
+    patches: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.patches:
+            raise UsageError("no patch is chosen; choose at least one")
+        if min(self.patches) < 0:
+            raise UsageError(f"patch {min(self.patches)}: patches are counted from 0")
+
+    def draw(self, num_patches: int, num_attended: int, *, seed: int, epoch: int, index: int) -> PatchMasking:
+        """Mask one example; arguments as in :meth:`RandomMasking.draw`."""
+        if max(self.patches) >= num_attended:
+            raise UsageError(f"patch {max(self.patches)}: the text has the patches 0 to {num_attended - 1}")
+        mask = np.zeros(num_patches, np.uint8)
+        mask[list(self.patches)] = 1
+        return PatchMasking(_noise(num_patches, _generator(seed, epoch, index)), mask, mask.astype(bool))
+
+
+Masking = SpanMasking | RandomMasking | ChosenMasking
 
 
 def removed_patches(

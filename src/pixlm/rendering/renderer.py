@@ -424,8 +424,8 @@ class TextRenderer:
         Args:
             pixel_values: uint8 or float (white is 1) [P, P*L], [P, P*L, 3] or [C, P, P*L]; a batch [B, C, P, P*L] or a
                 list; arrays or tensors; or what :meth:`render` or a call returned.
-            candidates: what may be read: a text, texts (a corpus, whose words are known then), or a range of code
-                points; None: characters of ``scripts``.
+            candidates: what may be read: a text, texts (a corpus, whose words are known then), a range of code points,
+                or a set of characters; None: characters of ``scripts``.
             scripts: ISO 15924 tags; None finds out, which the strategy "words" cannot.
             word_starts: the first patch of each word and the end, as :meth:`render` gives them; of several images a
                 list. Without, spaces are put where a cell's size tells of one ("words", "mono"; elsewhere after words

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from pixlm.errors import UsageError
 
+_INKED = 0.02  # deviation of a patch that shows something
+_USUAL = (0.75, 0.33)  # mean and deviation of inked patches, where none can be seen
+
 
 def grid_of(pixel_values: Tensor, patch_size: int) -> tuple[int, int]:
     """(rows, columns) of patches in ``pixel_values`` [B, C, H, W].
@@ -126,15 +129,29 @@ def reconstruction_loss(
 
 
 def predicted_pixels(
-    logits: Tensor, pixel_values: Tensor, *, patch_size: int = 16, norm_pix_loss: bool = True
+    logits: Tensor,
+    pixel_values: Tensor,
+    *,
+    patch_size: int = 16,
+    norm_pix_loss: bool = True,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Predicted patches as pixels: [B, N, P] in the range of the input, about [0, 1] and not clipped.
 
     With ``norm_pix_loss`` a model predicts normalised patches; each is multiplied by the standard deviation of the
     original patch and shifted by its mean, which upstream's figures leave out. :func:`unpatchify` makes an image.
+
+    known: [B, N] bool, the patches whose mean and deviation are told; the others get what those of them that show
+    something have on average. None: all.
     """
     logits = logits.float()
     if not norm_pix_loss:
         return logits
     mean, std = _mean_and_std(target_patches(pixel_values, logits.shape[-1], patch_size))
+    if known is not None:
+        inked = (known[..., None] & (std > _INKED)).float()
+        count = inked.sum(dim=1, keepdim=True)
+        averages = [((each * inked).sum(dim=1, keepdim=True) / count.clamp(min=1)) for each in (mean, std)]
+        usual = [torch.where(count > 0, each, value) for each, value in zip(averages, _USUAL, strict=True)]
+        mean, std = (torch.where(known[..., None], own, other) for own, other in zip((mean, std), usual, strict=True))
     return logits * std + mean

@@ -27,7 +27,7 @@ _LEAST_SHARE = 0.03  # of the letters, for a script to be looked for
 _BLURS = (0.0, 0.5, 0.75, 1.0, 1.5)  # pixels, that are tried when the blur is to be found out
 _MOST_BLUR = 4.0
 
-#: What a text may be read with: a corpus, or code points.
+#: What a text may be read with: a corpus, code points, or a set of characters.
 CandidatesLike = str | Iterable[str] | range | None
 
 
@@ -101,12 +101,14 @@ class Readers:
             return self._last
         if isinstance(candidates, str):
             candidates = (candidates,)
+        elif isinstance(candidates, set | frozenset):
+            candidates = frozenset(candidates)
         elif not isinstance(candidates, range):
             candidates = tuple(candidates)
         reader = self._kept.get((candidates, blur))
         if reader is None:
-            if isinstance(candidates, range):
-                inside = set(map(chr, candidates))
+            if isinstance(candidates, range | frozenset):
+                inside = set(map(chr, candidates)) if isinstance(candidates, range) else candidates
                 made = from_characters(char for char in self._covered if char in inside)
             else:
                 made = from_corpus(candidates, self._covered)
