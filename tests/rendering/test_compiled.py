@@ -99,6 +99,98 @@ def test_cells_equal_what_python_draws(rgb, monkeypatch):
 
 
 @built
+@pytest.mark.parametrize("compat", [None, "pixel-m4"])
+@pytest.mark.parametrize("rgb", [False, True])
+def test_pairs_equal_what_python_draws(rgb, compat, monkeypatch):
+    """Words, and neighbours drawn together: numbers, patches, and the ink beyond them."""
+    draw = random.Random(3)
+    words = [word for text in TEXTS for word in draw.sample(text.split(), min(12, len(text.split())))]
+    words += ["".join(draw.choices(text.replace(" ", ""), k=draw.randrange(1, 9))) for text in TEXTS for _ in range(4)]
+    words = list(dict.fromkeys(words))
+    found = []
+    for inner in (compiled.inner, None):
+        monkeypatch.setattr(compiled, "inner", inner)
+        known = TextRenderer(strategy="bigrams", rgb=rgb, compat=compat, missing_glyph="box")._assembler._vocabulary
+        assert (known._pairs is None) == (inner is None)
+        for flow in "LRa":
+            known.add(words, flow)
+        joints = []
+        for flow in "LRa":
+            for first, second in zip(words[::3], words[1::3], strict=False):
+                if known.books[flow][first] is not False and known.books[flow][second] is not False:
+                    joints.append(known.joint(first, second, flow).tobytes())
+        patches = known.table.pixels()
+
+        def pixels(numbers, patches=patches):
+            return numbers and patches[np.frombuffer(numbers, np.int32)].tobytes()
+
+        found.append(
+            [
+                *(
+                    (flow, word, pixels(numbers), [part.tolist() for part in known.spills.get(flow, {}).get(word, ())])
+                    for flow, book in known.books.items()
+                    for word, numbers in book.items()
+                ),
+                *map(pixels, joints),
+            ]
+        )
+    assert sorted(found[0], key=repr) == sorted(found[1], key=repr)
+    assert any(len(one) == 4 and one[3] for one in found[0])
+
+
+@built
+def test_nonsense_about_pairs_is_refused():
+    inner = compiled.inner
+    ink = (bytes(32), 1, 3)  # two columns of two rows in a cell of two patches of 2 x 2, or beyond
+    inks = {"a": ink, "b": (b"", 0, 1), "c": None, "d": (bytes(8), -1, 2)}
+    good = [["a"], 0, inks, {}, 1, 16, 1, 5]
+    tiles, made, patches = inner.pairs(*good)
+    assert tiles == [np.array([5], np.int32).tobytes()]
+    assert made == {"a": tiles[0]}
+    assert np.array_equal(np.frombuffer(patches, np.uint8).reshape(16, 16)[:, :4].min(0), [255, 0, 0, 255])
+    assert inner.pairs(["", "x", "ac", "a\ud800", "b"], *good[1:])[0] == [None, None, None, None, b"\x05\0\0\0"]
+    for place, value, error in (
+        (0, ("a",), TypeError), (0, [1], TypeError), (0, [None], TypeError), (2, [], TypeError), (3, [], TypeError),
+        (2, {"a": b"ab"}, TypeError), (2, {"a": (1, 2, 3)}, TypeError), (2, {"a": (b"", 0)}, TypeError),
+        (2, {"a": (bytes(15), 0, 1)}, ValueError), (2, {"a": (b"", 1 << 40, 1)}, ValueError),
+        (2, {"a": (b"", 0, -1)}, ValueError), (2, {"a": (b"", 0, 1 << 40)}, ValueError),
+        (2, {"a": (b"", 0, 1 << 70)}, OverflowError), (3, {"a": 1}, TypeError), (3, {"a": (b"", b"")}, TypeError),
+        (3, {"a": (b"", b"", 1)}, TypeError), (4, -1, ValueError), (4, 1 << 40, ValueError), (5, 0, ValueError),
+        (5, 1 << 20, ValueError), (6, 2, ValueError), (7, -1, ValueError), (7, (1 << 31) - 1, OverflowError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            inner.pairs(*good[:place], value, *good[place + 1 :])
+    far = {"a": (bytes(16), 1 << 20, 1 << 20)}
+    assert inner.pairs(["aaaa" * 200], 1, far, *good[3:])[0] == [None]  # too wide
+    assert inner.strip(["aaaa" * 200], 1, far, *good[4:7]) is None
+    for word in ("dd", "ddd", "dddddd", "adbdca", "dbbbd" * 50):
+        for odd in (0, 1):
+            for least in (0, 1, 3):
+                inner.pairs([word] * 3, odd, {**inks, "d": (bytes(8 * 5), -3, 1)}, {}, least, 4, 2 - 1, 0)
+    assert inner.strip([], *good[1:3], *good[4:7]) == (b"", b"", b"")
+    assert inner.strip(["c"], *good[1:3], *good[4:7]) is None
+    with pytest.raises(TypeError):
+        inner.strip(["a", 1], *good[1:3], *good[4:7])
+
+    class Emptying(dict):
+        """Keys that compare with Python code, which empties what is being read."""
+
+    class Key(str):
+        def __hash__(self):
+            return hash("a")
+
+        def __eq__(self, other):
+            inks.clear()
+            texts.clear()
+            return True
+
+    inks = Emptying({Key("z"): (bytes(32), 0, 2)})
+    texts = ["a", "a", "a"]
+    with pytest.raises(IndexError):
+        inner.pairs(texts, 0, inks, {}, 1, 16, 1, 0)
+
+
+@built
 def test_nonsense_is_refused():
     inner = compiled.inner
     glyphs = inner.Glyphs(lambda glyph: (0, 0, 1, 1, b"\xff"))

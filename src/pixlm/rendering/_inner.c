@@ -1,6 +1,6 @@
 /* The inner loops of `pixlm.rendering.assembly`, compiled: words and runs of glyphs, cells of sprites.
  *
- * Everything here is also written in Python (`assembly.inks`, `pieces`, `tiles`), which is what runs where this module was
+ * Everything here is also written in Python (`assembly.inks`, `pieces`, `tiles`, `sprites`), which is what runs where this module was
  * not built, and gives the same bytes. Python's limited API is used, so that one build serves every version from 3.11.
  *
  * Nothing that comes in is trusted: lengths of buffers are checked, numbers are reckoned with in 64 bits, sizes are
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INTERFACE 2 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
+#define INTERFACE 3 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
 
 enum { UNITS = 1024, RECORD = 20, MOST_ROWS = 4096, MOST_COLUMNS = 1 << 20, MOST_GLYPHS = 1 << 24 };
 enum { UNSAFE_TO_BREAK = 1, UNSAFE_TO_CONCAT = 2 }; /* hb_glyph_flags_t */
@@ -483,11 +483,12 @@ static void
 copy_rows(unsigned char *target, const unsigned char *canvas, int64_t begin, int64_t first, int64_t last, int rows,
           int channels)
 {
-    for (int row = 0; row < rows; row++)
-        for (int64_t column = first; column < last; column++) {
-            memcpy(target, canvas + ((column - begin) * rows + row) * channels, (size_t)channels);
-            target += channels;
-        }
+    for (int row = 0; row < rows; row++) {
+        const unsigned char *source = canvas + ((first - begin) * rows + row) * channels;
+        for (int64_t column = first; column < last; column++, source += rows * channels)
+            for (int channel = 0; channel < channels; channel++)
+                *target++ = source[channel];
+    }
 }
 
 static PyObject *
@@ -523,11 +524,20 @@ composite(const Sprite *sprites, Py_ssize_t count, int64_t patches, int rows, in
     if (canvas == NULL)
         return PyErr_NoMemory();
     memset(canvas, 255, size);
+    right = low; /* white from this column on */
     for (Py_ssize_t index = 0; index < count; index++) {
-        const unsigned char *ink = sprites[index].ink.buf;
-        unsigned char *target = canvas + (sprites[index].at - low) * rows * channels;
-        for (Py_ssize_t at = 0; at < sprites[index].ink.len; at++)
+        const Sprite *sprite = &sprites[index];
+        const unsigned char *ink = sprite->ink.buf;
+        unsigned char *target = canvas + (sprite->at - low) * rows * channels;
+        Py_ssize_t length = sprite->ink.len;
+        int64_t inked = (right - sprite->at) * rows * channels;
+        Py_ssize_t both = inked <= 0 ? 0 : inked < length ? (Py_ssize_t)inked : length;
+        for (Py_ssize_t at = 0; at < both; at++)
             target[at] = target[at] == 255 ? ink[at] : over(target[at], ink[at], channels == 3);
+        if (length > both)
+            memcpy(target + both, ink + both, (size_t)(length - both));
+        if (sprite->at + sprite->columns > right)
+            right = sprite->at + sprite->columns;
     }
     int64_t patch = (int64_t)rows * rows * channels;
     PyObject *left = NULL, *after = NULL, *result = NULL;
@@ -624,6 +634,379 @@ cells(PyObject *Py_UNUSED(module), PyObject *args)
     return result;
 }
 
+/* ---- pairs: words in cells of two characters, each drawn alone */
+
+typedef struct {
+    PyObject *inks;         /* character -> (columns of ink, pixel of the first, width), None: it has to be laid out */
+    PyObject *known, *made; /* text of a cell, or of neighbours that reach onto one another -> tile: numbers of
+                               patches, (numbers, ink left, ink right), or None: it has to be drawn another way */
+    unsigned char *patches; /* those of `made`, one after the other */
+    size_t size, room;      /* of them in bytes */
+    int64_t count, least;   /* the next number, the patches of a cell at least */
+    int odd, rows, channels;
+} Pairs;
+
+typedef struct {
+    Sprite *sprites;
+    Py_ssize_t count;
+    int64_t patches;
+} Strip;
+
+static void
+release_strip(Strip *strip)
+{
+    while (strip->count > 0)
+        PyBuffer_Release(&strip->sprites[--strip->count].ink);
+    PyMem_Free(strip->sprites);
+}
+
+/* A cell, characters [first, last) of a text, put on a strip: 1; 0 if it has to be laid out; -1 is an error. */
+static int
+add_pair(const Pairs *pairs, PyObject *text, Py_ssize_t first, Py_ssize_t last, Strip *strip)
+{
+    int64_t x = 0;
+    for (Py_ssize_t index = first; index < last; index++) {
+        Py_ssize_t place = pairs->odd ? first + last - 1 - index : index;
+        PyObject *character = PyUnicode_Substring(text, place, place + 1);
+        if (character == NULL)
+            return -1;
+        PyObject *ink = Py_XNewRef(PyDict_GetItemWithError(pairs->inks, character));
+        Py_DECREF(character);
+        if (ink == NULL || ink == Py_None) {
+            Py_XDECREF(ink);
+            return PyErr_Occurred() ? -1 : 0;
+        }
+        Sprite *sprite = &strip->sprites[strip->count];
+        long long at, width;
+        int is_read = PyTuple_Check(ink) && PyArg_ParseTuple(ink, "y*LL", &sprite->ink, &at, &width);
+        if (!is_read && !PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "the ink of a character must be a tuple");
+        Py_DECREF(ink);
+        if (!is_read)
+            return -1;
+        strip->count++;
+        sprite->columns = sprite->ink.len / ((int64_t)pairs->rows * pairs->channels);
+        sprite->is_one_run = 1;
+        if (at < -MOST_COLUMNS || at > MOST_COLUMNS || width < 0 || width > MOST_COLUMNS ||
+            sprite->columns > MOST_COLUMNS || sprite->ink.len % (pairs->rows * pairs->channels)) {
+            PyErr_SetString(PyExc_ValueError, "the ink of a character is no list of columns, or far away");
+            return -1;
+        }
+        sprite->at = strip->patches * pairs->rows + x + at;
+        x += width;
+        if (!sprite->ink.len)
+            PyBuffer_Release(&strip->sprites[--strip->count].ink);
+    }
+    int64_t patches = (x + pairs->rows - 1) / pairs->rows;
+    strip->patches += patches < pairs->least ? pairs->least : patches;
+    return strip->patches <= MOST_COLUMNS / pairs->rows;
+}
+
+/* The cells of characters [first, last) of a text; the first of them begins a cell. The result as of `add_pair`. */
+static int
+add_pairs(const Pairs *pairs, PyObject *text, Py_ssize_t first, Py_ssize_t last, Strip *strip)
+{
+    Py_ssize_t cells = (last - first + 1) / 2;
+    for (Py_ssize_t index = 0; index < cells; index++) {
+        Py_ssize_t begin = first + 2 * (pairs->odd ? cells - 1 - index : index);
+        int added = add_pair(pairs, text, begin, begin + 2 < last ? begin + 2 : last, strip);
+        if (added != 1)
+            return added;
+    }
+    return 1;
+}
+
+static PyObject *
+numbered(Pairs *pairs, PyObject *drawn) /* the tile of what `composite` gave */
+{
+    PyObject *data = PyTuple_GetItem(drawn, 0), *left = PyTuple_GetItem(drawn, 1), *right = PyTuple_GetItem(drawn, 2);
+    size_t length = (size_t)PyBytes_Size(data);
+    int64_t count = (int64_t)length / ((int64_t)pairs->rows * pairs->rows * pairs->channels);
+    if (pairs->count > INT32_MAX - count) {
+        PyErr_SetString(PyExc_OverflowError, "too many patches");
+        return NULL;
+    }
+    if (pairs->size + length > pairs->room) {
+        size_t room = 2 * pairs->room + length;
+        unsigned char *grown = PyMem_Realloc(pairs->patches, room);
+        if (grown == NULL)
+            return PyErr_NoMemory();
+        pairs->patches = grown;
+        pairs->room = room;
+    }
+    PyObject *numbers = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * (int64_t)sizeof(int32_t)));
+    if (numbers == NULL)
+        return NULL;
+    char *target = PyBytes_AsString(numbers);
+    for (int64_t index = 0; index < count; index++) {
+        int32_t number = (int32_t)(pairs->count + index);
+        memcpy(target + index * (int64_t)sizeof(int32_t), &number, sizeof(int32_t));
+    }
+    if (length)
+        memcpy(pairs->patches + pairs->size, PyBytes_AsString(data), length);
+    pairs->size += length;
+    pairs->count += count;
+    if (!PyBytes_Size(left) && !PyBytes_Size(right))
+        return numbers;
+    PyObject *tile = PyTuple_Pack(3, numbers, left, right);
+    Py_DECREF(numbers);
+    return tile;
+}
+
+/* The tile of characters [first, last) of a word, drawn if it is met for the first time. */
+static PyObject *
+tile_of(Pairs *pairs, PyObject *word, Py_ssize_t first, Py_ssize_t last)
+{
+    PyObject *text = PyUnicode_Substring(word, first, last);
+    if (text == NULL)
+        return NULL;
+    PyObject *tile = Py_XNewRef(PyDict_GetItemWithError(pairs->known, text));
+    if (tile == NULL && !PyErr_Occurred())
+        tile = Py_XNewRef(PyDict_GetItemWithError(pairs->made, text));
+    if (tile == NULL && !PyErr_Occurred()) {
+        Strip strip = {PyMem_Malloc((size_t)(last - first + 1) * sizeof(Sprite)), 0, 0};
+        if (strip.sprites == NULL)
+            PyErr_NoMemory();
+        else {
+            int added = add_pairs(pairs, word, first, last, &strip);
+            PyObject *drawn = NULL;
+            if (added == 1)
+                drawn = composite(strip.sprites, strip.count, strip.patches, pairs->rows, pairs->channels);
+            if (added == 0 || drawn == Py_None)
+                tile = Py_NewRef(Py_None);
+            else if (drawn != NULL)
+                tile = numbered(pairs, drawn);
+            Py_XDECREF(drawn);
+            release_strip(&strip);
+        }
+        if (tile != NULL && PyDict_SetItem(pairs->made, text, tile) < 0)
+            Py_CLEAR(tile);
+    }
+    Py_DECREF(text);
+    return tile;
+}
+
+/* One of the three parts of a tile, borrowed; NULL where there is no such ink, or if the tile is none. */
+static PyObject *
+part_of(PyObject *tile, int part)
+{
+    PyObject *found = NULL;
+    if (PyBytes_Check(tile)) {
+        if (part)
+            return NULL;
+        found = tile;
+    }
+    else if (PyTuple_Check(tile) && PyTuple_Size(tile) == 3)
+        found = PyTuple_GetItem(tile, part);
+    if (found == NULL || !PyBytes_Check(found)) {
+        PyErr_SetString(PyExc_TypeError, "a tile must be bytes or three of them");
+        return NULL;
+    }
+    return part && !PyBytes_Size(found) ? NULL : found;
+}
+
+/* Tiles side by side; None where one reaches beyond its neighbour. See `Tiles._linked`. */
+static PyObject *
+linked(PyObject *const *tiles, Py_ssize_t count)
+{
+    PyObject *left = NULL, *right = NULL;
+    Py_ssize_t size = 0;
+    for (Py_ssize_t index = 0; index < count; index++) {
+        PyObject *numbers = part_of(tiles[index], 0), *before = numbers == NULL ? NULL : part_of(tiles[index], 1);
+        if (PyErr_Occurred())
+            return NULL;
+        if (right != NULL || (index > 0 && before != NULL))
+            return Py_NewRef(Py_None);
+        if (index == 0)
+            left = before;
+        right = part_of(tiles[index], 2);
+        if (PyErr_Occurred())
+            return NULL;
+        size += PyBytes_Size(numbers);
+    }
+    if (count == 1)
+        return Py_NewRef(tiles[0]);
+    PyObject *numbers = PyBytes_FromStringAndSize(NULL, size);
+    if (numbers == NULL)
+        return NULL;
+    char *target = PyBytes_AsString(numbers);
+    for (Py_ssize_t index = 0; index < count; index++) {
+        PyObject *part = part_of(tiles[index], 0);
+        memcpy(target, PyBytes_AsString(part), (size_t)PyBytes_Size(part));
+        target += PyBytes_Size(part);
+    }
+    if (left == NULL && right == NULL)
+        return numbers;
+    PyObject *none = PyBytes_FromStringAndSize(NULL, 0), *tile = NULL;
+    if (none != NULL)
+        tile = PyTuple_Pack(3, numbers, left == NULL ? none : left, right == NULL ? none : right);
+    Py_XDECREF(none);
+    Py_DECREF(numbers);
+    return tile;
+}
+
+/* Cells put together, those that reach onto their neighbours drawn with them. `tiles`: of the single cells, from left
+ * to right; those of the groups take their place. See `Tiles._groups_in`. */
+static PyObject *
+grouped(Pairs *pairs, PyObject *word, Py_ssize_t length, PyObject **tiles, Py_ssize_t cells)
+{
+    Py_ssize_t groups = 0;
+    for (Py_ssize_t start = 0, end; start < cells; start = end) {
+        for (end = start + 1; end < cells; end++)
+            if (part_of(tiles[end - 1], 2) == NULL && part_of(tiles[end], 1) == NULL)
+                break;
+        if (PyErr_Occurred())
+            return NULL;
+        PyObject *tile;
+        if (end == start + 1)
+            tile = Py_NewRef(tiles[start]);
+        else {
+            Py_ssize_t first = 2 * (pairs->odd ? cells - end : start), last = 2 * (pairs->odd ? cells - start : end);
+            tile = tile_of(pairs, word, first, last < length ? last : length);
+        }
+        if (tile == NULL || tile == Py_None)
+            return tile;
+        PyObject *before = tiles[groups];
+        tiles[groups++] = tile; /* groups <= start */
+        Py_DECREF(before);
+    }
+    return linked(tiles, groups);
+}
+
+static PyObject *
+pair_word(Pairs *pairs, PyObject *word)
+{
+    Py_ssize_t length = PyUnicode_GetLength(word), cells = (length + 1) / 2, read = 0;
+    if (length < 0)
+        return NULL;
+    if (!length)
+        return Py_NewRef(Py_None);
+    PyObject **tiles = PyMem_Malloc((size_t)cells * sizeof(PyObject *)), *result = NULL;
+    if (tiles == NULL)
+        return PyErr_NoMemory();
+    while (read < cells) {
+        Py_ssize_t first = 2 * (pairs->odd ? cells - 1 - read : read);
+        PyObject *tile = tile_of(pairs, word, first, first + 2 < length ? first + 2 : length);
+        if (tile == NULL || tile == Py_None) {
+            result = tile;
+            break;
+        }
+        tiles[read++] = tile;
+    }
+    if (read == cells)
+        result = grouped(pairs, word, length, tiles, cells);
+    while (read > 0)
+        Py_DECREF(tiles[--read]);
+    PyMem_Free(tiles);
+    return result;
+}
+
+static int
+check_pairs(const Pairs *pairs, PyObject *words)
+{
+    if (!PyList_Check(words) || !PyDict_Check(pairs->inks) || !PyDict_Check(pairs->known)) {
+        PyErr_SetString(PyExc_TypeError, "pairs are given as a list of words, and dictionaries of inks and of tiles");
+        return 0;
+    }
+    if (pairs->rows < 1 || pairs->rows > MOST_ROWS || (pairs->channels != 1 && pairs->channels != 3) ||
+        pairs->least < 0 || pairs->least > MOST_COLUMNS || pairs->count < 0 || pairs->count > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "a height, a number of channels or of patches is out of range");
+        return 0;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(pairs_doc,
+"pairs(words, odd, inks, known, least, rows, channels, count)\n--\n\n"
+"Words in cells of two characters, of which a word has one more if it is odd. See `assembly.pairs`.\n\n"
+"words: texts; odd: they run from right to left; inks: character -> (columns of ink, pixel of the first, width), None\n"
+"or nothing if it has to be laid out; known: what `made` was before; least: patches of a cell; count: the first\n"
+"number to give. (tiles, made, patches): a tile a word; the tiles by text that were made on the way; and their\n"
+"patches, uint8 [n, P, P(, 3)]. A tile is the numbers of patches, int32, or (numbers, left, right) with the ink beyond, uint8\n"
+"[P, columns(, 3)], or None: to be drawn another way.");
+
+static PyObject *
+pairs(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *texts, *result = NULL;
+    long long least, count;
+    Pairs pairs = {0};
+    if (!PyArg_ParseTuple(args, "OpOOLiiL:pairs", &texts, &pairs.odd, &pairs.inks, &pairs.known, &least, &pairs.rows,
+                          &pairs.channels, &count))
+        return NULL;
+    pairs.least = least;
+    pairs.count = count;
+    if (!check_pairs(&pairs, texts))
+        return NULL;
+    Py_ssize_t words = PyList_Size(texts);
+    PyObject *tiles = PyList_New(words);
+    if (tiles == NULL || (pairs.made = PyDict_New()) == NULL)
+        goto done;
+    for (Py_ssize_t index = 0; index < words; index++) {
+        /* looking up may run Python code, which could drop the word */
+        PyObject *word = Py_XNewRef(PyList_GetItem(texts, index));
+        PyObject *tile = word == NULL ? NULL : pair_word(&pairs, word);
+        Py_XDECREF(word);
+        if (tile == NULL)
+            goto done;
+        PyList_SetItem(tiles, index, tile);
+    }
+    result = Py_BuildValue("OOy#", tiles, pairs.made, pairs.size ? (const char *)pairs.patches : "",
+                           (Py_ssize_t)pairs.size);
+done:
+    Py_XDECREF(tiles);
+    Py_XDECREF(pairs.made);
+    PyMem_Free(pairs.patches);
+    return result;
+}
+
+PyDoc_STRVAR(strip_doc,
+"strip(words, odd, inks, least, rows, channels)\n--\n\n"
+"The cells of words from left to right drawn side by side, with the arguments of `pairs`: (patches, left, right) as\n"
+"of `cells`, or None if a character has to be laid out.");
+
+static PyObject *
+strip(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *texts, *result = NULL;
+    long long least;
+    Pairs pairs = {0};
+    if (!PyArg_ParseTuple(args, "OpOLii:strip", &texts, &pairs.odd, &pairs.inks, &least, &pairs.rows, &pairs.channels))
+        return NULL;
+    pairs.least = least;
+    pairs.known = pairs.inks;
+    if (!check_pairs(&pairs, texts))
+        return NULL;
+    PyObject *words = PySequence_Tuple(texts); /* looking up may run Python code, which could change the list */
+    if (words == NULL)
+        return NULL;
+    Py_ssize_t count = PyTuple_Size(words), length = 0;
+    Strip strip = {NULL, 0, 0};
+    for (Py_ssize_t index = 0; index < count; index++) {
+        Py_ssize_t size = PyUnicode_GetLength(PyTuple_GetItem(words, index));
+        if (size < 0)
+            goto done;
+        length += size;
+    }
+    if ((strip.sprites = PyMem_Malloc((size_t)(length + 1) * sizeof(Sprite))) == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    int added = 1;
+    for (Py_ssize_t index = 0; index < count && added == 1; index++) {
+        PyObject *word = PyTuple_GetItem(words, index);
+        added = add_pairs(&pairs, word, 0, PyUnicode_GetLength(word), &strip);
+    }
+    if (added == 1)
+        result = composite(strip.sprites, strip.count, strip.patches, pairs.rows, pairs.channels);
+    else if (added == 0)
+        result = Py_NewRef(Py_None);
+done:
+    release_strip(&strip);
+    Py_DECREF(words);
+    return result;
+}
+
 /* ---- the module */
 
 static PyType_Slot glyphs_slots[] = {
@@ -664,6 +1047,8 @@ static PyMethodDef methods[] = {
     {"words", words, METH_VARARGS, words_doc},
     {"run", run, METH_VARARGS, run_doc},
     {"cells", cells, METH_VARARGS, cells_doc},
+    {"pairs", pairs, METH_VARARGS, pairs_doc},
+    {"strip", strip, METH_VARARGS, strip_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 INTERFACE: int
 
@@ -23,3 +23,21 @@ def run(
 def cells(
     cells: list[tuple[int, list[tuple[bytes | memoryview, int, bool]]]], rows: int, channels: int, /
 ) -> list[tuple[bytes, bytes, bytes] | None]: ...
+
+InkOfCharacter = tuple[bytes | memoryview, int, int]
+TileOfPairs = bytes | tuple[bytes, bytes, bytes]
+
+def pairs(
+    words: list[str],
+    odd: bool,
+    inks: Mapping[str, InkOfCharacter | None],
+    known: dict[str, TileOfPairs | None],
+    least: int,
+    rows: int,
+    channels: int,
+    count: int,
+    /,
+) -> tuple[list[TileOfPairs | None], dict[str, TileOfPairs | None], bytes]: ...
+def strip(
+    words: list[str], odd: bool, inks: Mapping[str, InkOfCharacter | None], least: int, rows: int, channels: int, /
+) -> tuple[bytes, bytes, bytes] | None: ...

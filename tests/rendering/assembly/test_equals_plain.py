@@ -176,10 +176,11 @@ def test_threads_share_a_renderer(setting):
 
 
 def test_caches_are_bounded(monkeypatch):
-    from pixlm.rendering.assembly import cells, inks, mixed, strips, tiles, words
+    from pixlm.rendering.assembly import inks, mixed, sprites, strips, vocabulary, words
 
     for module, name in (
-        (cells, "_MOST_PATCHES"), (cells, "_MOST_WORDS"), (cells, "_MOST_TILES"), (tiles, "_MOST_SPRITES"),
+        (vocabulary, "_MOST_PATCHES"), (vocabulary, "_MOST_WORDS"), (vocabulary, "_MOST_TILES"),
+        (sprites, "_MOST_SPRITES"),
         (inks, "_CACHE_BYTES"), (strips, "_CACHE_BYTES"), (strips, "_MOST_PICTURES"), (mixed, "_MOST_WORDS"),
         (words, "_MOST_TRAITS"),
     ):  # fmt: skip
@@ -192,7 +193,7 @@ def test_caches_are_bounded(monkeypatch):
                 assert np.array_equal(renderer.render(one).pixel_values, plain.pixel_values), one
         assembler = renderer._assembler
         if setting:
-            assert assembler._table.count < 200
+            assert assembler._vocabulary.table.count < 200
         else:
             assert sum(map(len, assembler._strips._tables.values())) < 40
 

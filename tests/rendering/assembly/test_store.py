@@ -64,9 +64,9 @@ def test_nothing_is_drawn_anew(setting, tmp_path, monkeypatch):
 def test_pickled_renderers_start_with_the_file(tmp_path):
     renderer = TextRenderer(strategy="bigrams", max_seq_length=60)
     renderer(TEXTS)
-    assert pickle.loads(pickle.dumps(renderer))._assembler._books == {}
+    assert pickle.loads(pickle.dumps(renderer))._assembler._vocabulary.books == {}
     file = renderer.save_caches(tmp_path / "caches")
-    assert pickle.loads(pickle.dumps(renderer))._assembler._books == renderer._assembler._books
+    assert pickle.loads(pickle.dumps(renderer))._assembler._vocabulary.books == renderer._assembler._vocabulary.books
     file.unlink()
     assert render(pickle.loads(pickle.dumps(renderer))) == render(renderer)
 

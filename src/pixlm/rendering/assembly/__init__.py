@@ -9,7 +9,9 @@ from the words alone, and what is kept for a word does not depend on which texts
 * `strips`: the strategy ``continuous``: lines of one script, direction and font as strips of pixel columns;
 * `mixed`: its lines of several scripts, fonts or directions;
 * `continuous`: its texts, pairs and lists;
-* `cells`: strategies of cells: words as rows of numbers in a table of `patches`, drawn cell by cell in `tiles`;
+* `cells`: strategies of cells: texts, pairs and lists as rows of numbers of patches;
+* `vocabulary`: their words, in a table of `patches`, drawn cell by cell in `tiles` (from `sprites`), or, of bigrams by
+  the compiled loops, in `pairs` (from `characters`);
 * `pieces`: what these hand to one another; `store`: caches in files.
 
 Everything else goes the plain way: texts that do not fit, offset mappings, windows, characters without a font, emoji

@@ -36,16 +36,17 @@ class Characters:
 
     def __init__(self, fonts: FontSet, painter: Painter, *, isolated: bool) -> None:
         self._fonts = fonts
-        self._painter = painter
+        self.painter = painter
         self._isolated = isolated
         self._known: tuple[dict[str, CharacterInk | None], ...] = ({}, {})
 
-    def ink(self, char: str, odd: int) -> CharacterInk | None:
-        """The ink of a character in a cell whose level is even or odd; None if it has to be laid out."""
+    def inks(self, text: str, odd: int) -> dict[str, CharacterInk | None]:
+        """The ink of characters in cells whose level is even or odd, of all that are in a text, and others; None: it
+        has to be laid out."""
         known = self._known[odd]
-        if char not in known:
+        for char in sorted(set(text).difference(known)):
             known[char] = self._drawn(char, None if self._isolated else odd)
-        return known[char]
+        return known
 
     def _drawn(self, char: str, level: int | None) -> CharacterInk | None:
         """What `LineLayout.layout` and `ink_of` do, for a character of one black run."""
@@ -78,6 +79,6 @@ class Characters:
             ys.append(-dy)
             pen += (advance + UNITS // 2) // UNITS
         height = -(-(font.ascent + font.descent) // UNITS)
-        baseline = centred(height, font.ascent, self._painter.rows)
-        data, first, _ = ink_of_glyphs(font, shaped.glyphs, xs, ys, baseline, self._painter)
+        baseline = centred(height, font.ascent, self.painter.rows)
+        data, first, _ = ink_of_glyphs(font, shaped.glyphs, xs, ys, baseline, self.painter)
         return CharacterInk(data, first, pen)

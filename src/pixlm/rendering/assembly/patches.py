@@ -36,14 +36,21 @@ class PatchTable:
 
     def add_rows(self, data: bytes) -> np.ndarray:
         """Numbers of new patches, each of which is a list of rows."""
-        patches = np.frombuffer(data, self._row).reshape(-1, self._patch)
-        used = self.count - len(self._given)
-        while used + len(patches) > len(self._own):
-            self._own = np.concatenate([self._own, np.zeros_like(self._own)])
-        self._own[used : used + len(patches)] = patches
-        numbers = np.arange(self.count, self.count + len(patches), dtype=ID)
-        self.count += len(patches)
-        return numbers
+        first = self.count
+        self.extend(data)
+        return np.arange(first, self.count, dtype=ID)
+
+    def extend(self, data: bytes) -> None:
+        """New patches, each a list of rows, whose numbers go on from ``count``."""
+        size = self._patch * self._row.itemsize
+        start = (self.count - len(self._given)) * size
+        end = start + len(data)
+        if end > self._own.nbytes:
+            grown = np.empty((max(2 * len(self._own), -(-end // size)), self._patch), self._row)
+            grown.view(np.uint8).ravel()[:start] = self._own.view(np.uint8).ravel()[:start]
+            self._own = grown
+        self._own.view(np.uint8).ravel().data[start:end] = data
+        self.count += len(data) // size
 
     def pixels(self) -> np.ndarray:
         """All patches, as they may be given to a new table."""

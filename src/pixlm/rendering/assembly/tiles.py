@@ -7,7 +7,6 @@ word. Where ink reaches onto a neighbour the two are drawn together, and kept to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
@@ -15,27 +14,14 @@ import numpy as np
 
 from pixlm.rendering import compiled
 from pixlm.rendering.assembly.patches import PatchTable
-from pixlm.rendering.assembly.pieces import Columns, Picture, ink_of, is_one_run
+from pixlm.rendering.assembly.pieces import Columns
+from pixlm.rendering.assembly.sprites import Sprites
 from pixlm.rendering.backends import Painter
 from pixlm.rendering.cell_drawing import CellPainter
 from pixlm.rendering.line import Line
 from pixlm.rendering.strategies.plan import Cell, PlacedCell
 
-_MOST_SPRITES = 50_000
 _MARGIN = 2  # patches around cells that are drawn
-
-
-# Black ink of coverage 255 - y over what is on paper, x, with pixman's rounding: in colour, and in grey, where coverage
-# is collected and inverted at the end. uint8 [x, y].
-_PAPER = np.arange(256)[:, None]
-_COVERED = (255 - _PAPER) * np.arange(256) + 128
-_OVER_GREY = (np.arange(256) - ((_COVERED + (_COVERED >> 8)) >> 8)).astype(np.uint8)
-_WHITE = _PAPER * np.arange(256) + 128
-_OVER_COLOUR = ((_WHITE + (_WHITE >> 8)) >> 8).astype(np.uint8)
-
-
-#: How many patches cells take, and what is on them: columns of ink, the pixel of the first, and whether it is one run.
-Sprites = tuple[int, list[tuple[Columns, int, bool]]]
 
 
 class Spill(NamedTuple):
@@ -43,6 +29,13 @@ class Spill(NamedTuple):
 
     left: np.ndarray
     right: np.ndarray
+
+    @classmethod
+    def of(cls, inks: Sequence[bytes], painter: Painter) -> Spill:
+        """From two strings of bytes, as the compiled loops give them."""
+        rows, channels = painter.rows, 3 if painter.rgb else 1
+        shapes = [(rows, len(ink) // (rows * channels), *(3,) * painter.rgb) for ink in inks]
+        return cls(*[np.frombuffer(ink, np.uint8).reshape(shape) for ink, shape in zip(inks, shapes, strict=True)])
 
 
 class Tile(NamedTuple):
@@ -60,31 +53,6 @@ class Tile(NamedTuple):
         return self.spill is not None and bool(self.spill.right.shape[1])
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Sprite:
-    """A line of a cell drawn alone."""
-
-    line: Line
-    ink: Picture
-    is_one_run: bool
-
-
-class _Placed(NamedTuple):
-    """A sprite, and the pixel of its first inked column."""
-
-    sprite: _Sprite
-    at: int
-
-
-class _Strip(NamedTuple):
-    """Cells side by side: ``parts`` from the ink before them to their last ink, where they ``end``, and their ink."""
-
-    parts: list[Columns]
-    end: int
-    low: int
-    inked: int
-
-
 class Tiles:
     """Cells in a table of patches. ``baseline``: where a line of a cell stands, in units from the top."""
 
@@ -93,11 +61,9 @@ class Tiles:
         self._baseline = baseline
         self._table = table
         self._cells = CellPainter(painter, baseline)
-        self._white = b"\xff" * painter.rows * (3 if painter.rgb else 1)  # a column
+        self._sprites = Sprites(painter, baseline)
         self._contained: dict[Cell, bytes] = {}  # numbers of the cells that keep to their patches
         self._others: dict[tuple[Cell, ...], Tile | None] = {}  # other cells, and neighbours; None: not to be pieced
-        self._sprites: dict[int, _Sprite] = {}
-        self._groups: dict[tuple[_Sprite | int, ...], bytes | None] = {}
 
     def __len__(self) -> int:
         return len(self._contained) + len(self._others)
@@ -188,53 +154,36 @@ class Tiles:
             self._draw_on_strip(groups)
             return
         rows = self._painter.rows
-        given: list[Sprites] = []
+        given: list[tuple[int, list[tuple[Columns, int, bool]]]] = []
         for cells in groups:
-            sprites = []
+            parts = []
             patches = 0
             for cell in cells:
                 for line, left in cell.lines:
-                    sprite = self._sprites.get(id(line)) or self._sprite(line)
+                    sprite = self._sprites.of(line)
                     if sprite.ink.data:
-                        at = patches * rows + left + sprite.ink.first
-                        sprites.append((sprite.ink.data, at, sprite.is_one_run))
+                        parts.append((sprite.ink.data, patches * rows + left + sprite.ink.first, sprite.is_one_run))
                 patches += cell.patches
-            given.append((patches, sprites))
-        for cells, tile in zip(groups, self.composited(given), strict=True):
-            self.remember(cells, tile)
-
-    def composited(self, given: list[Sprites]) -> list[Tile | None]:
-        """Tiles of sprites, by the compiled loops; None where a line of several runs reaches onto what is there."""
-        assert compiled.inner is not None
-        drawn = compiled.inner.cells(given, self._painter.rows, 3 if self._painter.rgb else 1)
+            given.append((patches, parts))
+        drawn = compiled.inner.cells(given, rows, 3 if self._painter.rgb else 1)
         numbers = self._table.add_rows(b"".join([one[0] for one in drawn if one])).tobytes()
         size = self._table.number_size
         at = 0
-        tiles: list[Tile | None] = []
-        for (patches, _), one in zip(given, drawn, strict=True):
-            if one is None:
-                tiles.append(None)
+        for cells, (patches, _), one in zip(groups, given, drawn, strict=True):
+            if one is None:  # a line of several runs reaches onto what is there
+                self._remember(cells, None)
                 continue
             _, left_ink, right_ink = one
-            spill = None
-            if left_ink or right_ink:
-                spill = Spill(self._beyond(left_ink), self._beyond(right_ink))
-            tiles.append(Tile(numbers[at : at + patches * size], spill))
+            spill = Spill.of((left_ink, right_ink), self._painter) if left_ink or right_ink else None
+            self._remember(cells, Tile(numbers[at : at + patches * size], spill))
             at += patches * size
-        return tiles
 
-    def remember(self, cells: tuple[Cell, ...], tile: Tile | None) -> None:
+    def _remember(self, cells: tuple[Cell, ...], tile: Tile | None) -> None:
         """Keep what was drawn of cells side by side."""
         if tile is not None and tile.spill is None and len(cells) == 1:
             self._contained[cells[0]] = tile.numbers
         else:
             self._others[cells] = tile
-
-    def _beyond(self, ink: bytes) -> np.ndarray:
-        """Ink row by row, uint8 [P, columns(, 3)]."""
-        rows = self._painter.rows
-        width = len(ink) // len(self._white)
-        return np.frombuffer(ink, np.uint8).reshape(rows, width, *(3,) * self._painter.rgb)
 
     def _draw_on_strip(self, groups: Sequence[tuple[Cell, ...]]) -> None:
         """What `_inner.cells` does: all groups on one strip, with margins between them."""
@@ -244,7 +193,7 @@ class Tiles:
         end = 0  # of the parts, in pixels
         drawn: list[tuple[tuple[Cell, ...], int, int, int, int]] = []  # begin and end of the cells and of their ink
         for cells in groups:
-            strip = self._side_by_side(cells, begin, end)
+            strip = self._sprites.side_by_side(cells, begin, end)
             if strip is None:
                 self._others[cells] = None
                 continue
@@ -253,7 +202,8 @@ class Tiles:
             end, begin = strip.inked, strip.end + _MARGIN * patch
         if not drawn:
             return
-        parts.append(self._white * (begin - end))
+        white = b"\xff" * patch * (3 if self._painter.rgb else 1)  # a column
+        parts.append(white * (begin - end))
         columns = np.frombuffer(b"".join(parts), np.uint8).reshape(-1, patch, *(3,) * self._painter.rgb)
         places = [range(start // patch, stop // patch) for _, start, stop, _, _ in drawn]
         numbers = self._table.add(self._patches(columns)[list(chain.from_iterable(places))]).tobytes()
@@ -261,7 +211,7 @@ class Tiles:
         at = 0
         for (cells, start, stop, low, high), own in zip(drawn, places, strict=True):
             spill = self._spill(columns, start, stop, low, high)
-            self.remember(cells, Tile(numbers[at : at + len(own) * size], spill))
+            self._remember(cells, Tile(numbers[at : at + len(own) * size], spill))
             at += len(own) * size
 
     @staticmethod
@@ -275,73 +225,6 @@ class Tiles:
     def _patches(self, columns: np.ndarray) -> np.ndarray:
         """uint8 [n * P, P(, 3)] as [n, P, P(, 3)]."""
         return columns.reshape(-1, self._painter.rows, *columns.shape[1:])
-
-    def _side_by_side(self, cells: Sequence[Cell], begin: int, inked: int) -> _Strip | None:
-        """Cells from pixel ``begin`` on, on a strip inked up to ``inked``; None if they cannot be pieced together."""
-        x = begin
-        groups: list[list[_Placed]] = []  # of sprites that reach onto one another
-        right = -1
-        for cell in cells:
-            for line, left in cell.lines:
-                sprite = self._sprite(line)
-                if sprite.ink.data:
-                    at = x + left + sprite.ink.first
-                    if at < right:
-                        groups[-1].append(_Placed(sprite, at))
-                    else:
-                        groups.append([_Placed(sprite, at)])
-                    right = max(right, x + left + sprite.ink.last)
-            x += cell.patches * self._painter.rows
-        parts: list[Columns] = []
-        low = begin
-        for number, group in enumerate(groups):
-            first = group[0].at if len(group) == 1 else min(placed.at for placed in group)
-            data = group[0].sprite.ink.data if len(group) == 1 else self._painted(group, first)
-            if data is None or first < inked:
-                return None
-            parts += (self._white * (first - inked), data)
-            inked = first + len(data) // len(self._white)
-            low = low if number else first
-        return _Strip(parts, x, low, inked)
-
-    def _painted(self, group: list[_Placed], first: int) -> bytes | None:
-        """The columns of sprites that reach onto one another, from ``first`` on, composited one after the other. None
-        if that is not what drawing their lines one after the other gives: of lines of several runs."""
-        key = tuple([part for placed in group for part in (placed.sprite, placed.at - first)])
-        if key not in self._groups:
-            if len(self._groups) >= _MOST_SPRITES:
-                self._groups.clear()
-            simple = all(placed.sprite.is_one_run for placed in group)
-            self._groups[key] = self._composited(group, first) if simple else None
-        return self._groups[key]
-
-    def _composited(self, group: list[_Placed], first: int) -> bytes:
-        size = len(self._white)
-        end = max(at + sprite.ink.last - sprite.ink.first for sprite, at in group)
-        canvas = bytearray(b"\xff" * (end - first) * size)
-        inked = 0  # bytes; blank from there on
-        over = _OVER_COLOUR if self._painter.rgb else _OVER_GREY
-        for sprite, at in group:
-            ink = sprite.ink.data
-            start = (at - first) * size
-            canvas[max(start, inked) : start + len(ink)] = ink[max(inked - start, 0) :]
-            if start < inked:
-                both = min(inked - start, len(ink))
-                below = np.frombuffer(canvas, np.uint8, both, start)
-                canvas[start : start + both] = over[below, np.frombuffer(ink, np.uint8, both)].tobytes()
-            inked = max(inked, start + len(ink))
-        return bytes(canvas)
-
-    def _sprite(self, line: Line) -> _Sprite:
-        """A line of a cell as it is drawn alone. Lines are kept by their strategy, so most come again."""
-        found = self._sprites.get(id(line))
-        if found is None:
-            if len(self._sprites) >= _MOST_SPRITES:
-                self._sprites.clear()
-                self._groups.clear()
-            ink = ink_of(line, self._painter, self._baseline(line))
-            found = self._sprites[id(line)] = _Sprite(line, ink, is_one_run(line))
-        return found
 
     def _as_drawn(self, cells: Sequence[Cell]) -> Tile:
         """Cells composited line by line, as the plain way does it."""
