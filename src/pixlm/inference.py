@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from pixlm import hub
-from pixlm.data.encoders import InputEncoder, RenderedText, Text
+from pixlm.data.encoders import Encoded, InputEncoder, RenderedText, Text
 from pixlm.data.masking import Masking, SpanMasking
 from pixlm.data.packing import Packing
 from pixlm.data.pages.encoders import PageEncoder
@@ -139,8 +139,9 @@ class PixelLM:
         if packing not in list(Packing):
             raise UsageError(f"packing {packing!r}: choose {', '.join(Packing)}")
         vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
-        for indices, batch in self._batches(texts, batch_size, Packing(packing)):
-            outputs = encoder(**batch, output_hidden_states=layer is not None)
+        for indices, _, batch in self.batches(texts, batch_size, Packing(packing)):
+            with torch.inference_mode():
+                outputs = encoder(**batch, output_hidden_states=layer is not None)
             hidden = outputs.last_hidden_state if layer is None else outputs.hidden_states[layer]
             mask = batch["attention_mask"]
             units = hidden[:, -mask.shape[1] :].float()  # patches come behind the class token, which is a token itself
@@ -238,19 +239,18 @@ class PixelLM:
             self._plain = cast(torch.nn.Module, plain).to(self.device).eval()
         return cast(PreTrainedModel, self._plain)
 
-    def _batches(
+    def batches(
         self, texts: Sequence[Text], batch_size: int, packing: Packing
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, torch.Tensor]]]:
-        """(places in ``texts``, model inputs) of batches of similar length, without gradients."""
+    ) -> Iterator[tuple[NDArray[np.int64], list[Encoded], dict[str, torch.Tensor]]]:
+        """(places in ``texts``, their units, model inputs) of batches of similar length, longest first."""
         encoder = copy.copy(self.encoder)
         encoder.packing = packing
         order = np.argsort([-self.encoder.measure(text) for text in texts], kind="stable")
-        with torch.inference_mode():
-            for start in range(0, len(order), batch_size):
-                indices = order[start : start + batch_size]
-                encoded = [self.encoder.encode(texts[index]) for index in indices]
-                arrays = encoder.batch(encoded)
-                yield indices, {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            encoded = [self.encoder.encode(texts[index]) for index in indices]
+            arrays = encoder.batch(encoded)
+            yield indices, encoded, {name: value.to(self.device) for name, value in to_tensors(arrays).items()}
 
 
 def _predicted(

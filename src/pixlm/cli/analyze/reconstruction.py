@@ -6,12 +6,10 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.table import Table
-
 from pixlm import files, inference
 from pixlm.analysis.filling import Filling, fill_in
+from pixlm.cli.analyze.common import check, show
 from pixlm.cli.parse import parse
-from pixlm.cli.report import print_table
 from pixlm.data import splits
 from pixlm.errors import UsageError
 from pixlm.training import corpora
@@ -47,15 +45,11 @@ def main(arguments: list[str]) -> int:
     """Fill in, print the table, write both files."""
     what = Reconstruction.__doc__ or ""
     args = parse(Reconstruction, "analyze reconstruction", what, arguments)
-    for flag in ("model", "output"):
-        if not getattr(args, flag):
-            raise UsageError(f"no {flag} given; name it with --{flag}")
+    check("reconstruction", args, needs=("model", "output"), positive=("batch_size", "strips"))
     if args.split not in splits.SPLITS[1:]:
         raise UsageError(f"--split {args.split}: choose {' or '.join(splits.SPLITS[1:])}")
-    for flag, lowest in (("batch_size", 1), ("strips", 1), ("read_strips", 0)):
-        value = getattr(args, flag)
-        if value is not None and value < lowest:
-            raise UsageError(f"--{flag.replace('_', '-')} {value}: must be {lowest} or more")
+    if args.read_strips < 0:
+        raise UsageError(f"--read-strips {args.read_strips}: must be 0 or more")
     sources, _ = corpora.find(args.data)
     model = inference.load(args.model)
     corpus = corpora.load(args.data, sources, model.encoder)
@@ -80,13 +74,7 @@ def main(arguments: list[str]) -> int:
         files.write_json(
             output / "reconstruction.json", {key: dataclasses.asdict(value) for key, value in found.items()}
         )
-    rows = _rows(found)
-    table = Table(*rows[0])
-    for row in rows[1:]:
-        table.add_row(*row)
-    print_table(table)
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    files.write_text(output / "reconstruction.md", "\n".join(f"| {' | '.join(row)} |" for row in lines) + "\n")
+    show(_rows(found), output / "reconstruction.md")
     print(f"written to {output}")
     return 0
 

@@ -12,6 +12,7 @@ from pixlm import files, inference
 from pixlm.analysis.explanation import Explanation, explain
 from pixlm.analysis.relevance import check_classifier, is_unit_classifier
 from pixlm.analysis.relevance_picture import caption, save
+from pixlm.cli.analyze.common import check
 from pixlm.cli.parse import parse
 from pixlm.cli.progress import bar
 from pixlm.data.lines import read_lines
@@ -56,12 +57,8 @@ class Relevance:
 def main(arguments: list[str]) -> int:
     """Explain, print the words that count most, write the files."""
     args = parse(Relevance, "analyze relevance", Relevance.__doc__ or "", arguments)
-    for flag in ("model", "output"):
-        if not getattr(args, flag):
-            raise UsageError(f"pixlm analyze relevance needs --{flag}; see pixlm analyze relevance --help")
-    for flag in ("batch_size", "columns", "scale", "steps"):
-        if getattr(args, flag) < 1:
-            raise UsageError(f"--{flag.replace('_', '-')} {getattr(args, flag)}: must be 1 or more")
+    positive = ("batch_size", "columns", "scale", "steps", "draw")
+    check("relevance", args, needs=("model", "output"), positive=positive)
     if bool(args.texts) == bool(args.data):
         raise UsageError("pixlm analyze relevance needs either TEXTS or --data FILE")
     texts = list(args.texts) or read_lines(args.data)
@@ -84,8 +81,7 @@ def main(arguments: list[str]) -> int:
     written = [output / "relevance.json"]
     answers = [one.as_json() for one in found]
     files.write_json(written[0], {"model": args.model, "method": args.method, "answers": answers})
-    if found[: args.draw]:
-        written += save(found[: args.draw], output / "relevance", columns=args.columns, scale=args.scale)
+    written += save(found[: args.draw], output / "relevance", columns=args.columns, scale=args.scale)
     for one in found[: args.draw]:
         print(_line(one))
     if lost := sum(one.lost for one in found):
