@@ -11,6 +11,7 @@ NAMES = {
     "reconstruction": "how well a pretrained model fills in held-out text, beside predictors without a model",
     "relevance": "where a classifier's answers come from, drawn over the text",
     "retrieval": "how often the nearest sentence of another language is the translation, by layer and pair",
+    "projection": "sentences as points in the plane, coloured by language, script or label",
     "probe": "what each layer knows about words: LINSPECTOR's tasks, beside controls",
 }
 
