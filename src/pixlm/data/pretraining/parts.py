@@ -82,7 +82,7 @@ class Part:
 
     def _open(self) -> None:
         def load(name: str) -> np.ndarray:
-            return np.load(self.folder / name, mmap_mode="r" if self.summary.blocks else None)
+            return np.load(self.folder / name, mmap_mode="r" if self.summary.blocks else None, allow_pickle=False)
 
         self.ends, self.units, self.document, self.hashes = map(load, (_ENDS, _UNITS, _DOCUMENT, _HASHES))
         empty = not self.summary.blocks

@@ -141,7 +141,7 @@ def index_of(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
     identity = f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ino}"
     note = cache_folder("shards") / f"{hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()}.npy"
     with contextlib.suppress(OSError, ValueError):
-        return np.asarray(np.load(note))
+        return np.asarray(np.load(note, allow_pickle=False))
     found = read(path)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
         note.parent.mkdir(parents=True, exist_ok=True)
