@@ -12,7 +12,8 @@ from PIL import Image
 
 from pixlm.analysis.explanation import explain, per_word, word_spans
 from pixlm.analysis.relevance import Method, eager_attention, relevance
-from pixlm.analysis.relevance_picture import FOR, draw, draw_svg
+from pixlm.analysis.relevance_picture import draw, draw_svg
+from pixlm.analysis.tint import FOR
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
 from pixlm.tasks.objective import to_tensors

@@ -15,15 +15,9 @@ from PIL import Image
 
 from pixlm import files
 from pixlm.analysis.explanation import Explanation
+from pixlm.analysis.tint import Pixels, colours, tinted
 from pixlm.rendering import TextRenderer
 from pixlm.rendering.picture import enlarge, picture, save_png, stack, wrap
-
-Pixels = NDArray[np.uint8]
-
-FOR = (255, 96, 32)
-"""Paper of a unit that speaks for the class as much as any."""
-AGAINST = (64, 128, 255)
-"""Paper of a unit that speaks against it (integrated gradients only)."""
 
 
 def draw(explanations: Sequence[Explanation], *, columns: int = 40, scale: int = 2) -> Pixels:
@@ -34,8 +28,8 @@ def draw(explanations: Sequence[Explanation], *, columns: int = 40, scale: int =
     pages: list[Pixels] = []
     for one in explanations:
         strip, values, patch = _strip(one)
-        tinted = (_colour(strip).astype(np.uint16) * _paper(values, patch) // 255).astype(np.uint8)
-        pages += [_caption(caption(one)), enlarge(wrap(tinted, min(columns, len(values)), patch), scale)]
+        page = wrap(tinted(strip, values, patch), min(columns, len(values)), patch)
+        pages += [caption_strip(caption(one)), enlarge(page, scale)]
     return stack(pages)
 
 
@@ -53,7 +47,7 @@ def draw_svg(explanations: Sequence[Explanation], *, columns: int = 40, scale: i
         titles = _titles(one, count)
         cells = [
             (12 + number % wide * side, top + number // wide * side, number, colour)
-            for number, colour in enumerate(_colours(values))
+            for number, colour in enumerate(colours(values))
         ]
         for x, y, _, (red, green, blue) in cells:
             parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="rgb({red},{green},{blue})"/>')
@@ -129,26 +123,6 @@ def _own_renderer() -> TextRenderer:
     return TextRenderer(max_seq_length=64)
 
 
-def _colours(values: NDArray[np.float32]) -> list[tuple[int, int, int]]:
-    """White at 0, full colour at the largest value on either side."""
-    most = float(np.abs(values).max(initial=0.0)) or 1.0
-    mixed = []
-    for value in values.tolist():
-        colour, share = (FOR if value >= 0 else AGAINST), abs(value) / most
-        red, green, blue = (round(255 + (side - 255) * share) for side in colour)
-        mixed.append((red, green, blue))
-    return mixed
-
-
-def _colour(strip: Pixels) -> Pixels:
-    return strip if strip.ndim == 3 else np.repeat(strip[:, :, None], 3, axis=2)
-
-
-def _paper(values: NDArray[np.float32], patch: int) -> NDArray[np.uint16]:
-    """[1, patch * len(values), 3], to be multiplied with the strip."""
-    return np.array(_colours(values), np.uint16).repeat(patch, axis=0)[None]
-
-
 def _ink(page: Pixels) -> bytes:
     """A PNG with black where there is ink, and nothing where there is paper; coloured ink keeps its colour."""
     darkness = 255 - page.min(axis=2)
@@ -158,7 +132,8 @@ def _ink(page: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _caption(text: str) -> Pixels:
+def caption_strip(text: str) -> Pixels:
+    """A line of text as a picture."""
     renderer = _own_renderer()
     rendered = renderer.render(text, padding=False)
     patch = renderer.pixels_per_patch

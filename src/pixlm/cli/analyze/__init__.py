@@ -12,6 +12,8 @@ NAMES = {
     "relevance": "where a classifier's answers come from, drawn over the text",
     "retrieval": "how often the nearest sentence of another language is the translation, by layer and pair",
     "projection": "sentences as points in the plane, coloured by language, script or label",
+    "calibration": "whether a classifier is right as often as it says, from its predictions.jsonl",
+    "uncertainty": "how sure a masked model is of each patch that it fills in (dropout)",
     "probe": "what each layer knows about words: LINSPECTOR's tasks, beside controls",
 }
 
