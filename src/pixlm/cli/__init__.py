@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "data": ("pixlm.cli.data", None, "published data sets: list, get, convert; a tokenizer of one's own: tokenizer"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
     "analyze": ("pixlm.cli.analyze", "train", "look inside a trained model; without a name it lists the analyses"),
+    "demo": ("pixlm.cli.demo", None, "a page to play with: reconstruct, generate, label, read documents"),
     "embed": ("pixlm.cli.embed", "train", "one vector per text, as .npy, .npz or JSON lines"),
     "convert": ("pixlm.cli.convert", "train", "write a model for the original PIXEL code"),
     "fonts": ("pixlm.cli.fonts", None, "fonts: list, check a text against them, build a large one, get one"),
