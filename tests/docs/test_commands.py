@@ -31,6 +31,7 @@ EXECUTED = {
     "data get": REGISTRY,
     "data list": REGISTRY,
     "data tokenizer": "tests/data/test_tokenizer_training.py::test_the_command_writes_what_models_load",
+    "demo": "tests/app/test_browser.py::address",
     "doctor": "tests/cli/test_verbs.py::test_doctor_says_what_is_there_and_what_a_text_needs",
     "embed": "tests/test_inference.py::test_embed_on_the_command_line",
     "evaluate TEXTS": EVERY_MODEL,

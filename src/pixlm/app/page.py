@@ -34,9 +34,11 @@ EXAMPLES = {
 TITLE = "pixlm: reading text as pixels"
 CSS = files("pixlm.app").joinpath("page.css").read_text(encoding="utf-8")
 _BUTTONS = files("pixlm.app").joinpath("page.js").read_text(encoding="utf-8")
+# The last input is the patches to mask: those that are pressed, as soon as there are buttons.
 _PRESSED = """(...given) => {
-  const pressed = [...document.querySelectorAll("#strip button[aria-pressed=true]")].map((one) => one.dataset.patch);
-  if (given[2] === "chosen") given[5] = pressed.join(" ");
+  const buttons = [...document.querySelectorAll("#strip button[data-patch]")];
+  const pressed = buttons.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.patch);
+  if (buttons.length) given[given.length - 1] = pressed.join(" ");
   return given;
 }"""
 _SHARE = """(query) => {
@@ -166,20 +168,15 @@ def _reconstruct_tab(served: Served | None) -> list[Any]:
             **_MODEL,
         )
         answer.then(None, query, link, js=_SHARE, api_visibility="private")
-        masking.change(
-            functools.partial(_show_strip, served),
-            [text, strategy, masking],
-            [strip, ratio],
-            api_name="strip",
-            **_QUICK,
-        )
-        for event in (text.change, strategy.change):
+        for number, event in enumerate((masking.change, text.change, strategy.change)):
             event(
                 functools.partial(_show_strip, served),
-                [text, strategy, masking],
+                [text, strategy, masking, patches],
                 [strip, ratio],
+                js=_PRESSED,
                 trigger_mode="always_last",
-                api_visibility="private",
+                api_name="strip" if number == 0 else None,
+                api_visibility="public" if number == 0 else "private",
                 **_QUICK,
             )
     return [text, strategy, masking, ratio, seed, patches, strip]
@@ -208,11 +205,11 @@ def _query(state: links.State) -> str:
         return ""
 
 
-def _show_strip(served: Served, text: str, strategy: str, masking: str) -> tuple[Any, Any]:
+def _show_strip(served: Served, text: str, strategy: str, masking: str, patches: str) -> tuple[Any, Any]:
     """The strip to touch, where patches are chosen by hand, and no ratio then."""
     if masking != "chosen":
         return gr.HTML(value="", visible=False), gr.Slider(visible=True)
-    return gr.HTML(value=answers.strip(served, text, strategy, ""), visible=True), gr.Slider(visible=False)
+    return gr.HTML(value=answers.strip(served, text, strategy, patches), visible=True), gr.Slider(visible=False)
 
 
 def _generate_tab(served: Served | None) -> Any:
