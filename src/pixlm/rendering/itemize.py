@@ -34,40 +34,52 @@ class Item(Stretch):
     font: Font
 
 
+class _Places(dict[str, int]):
+    """Character -> place of its font in an order of fonts; the number of fonts if none has it, `NO_FONT` if it asks for
+    none. Characters are looked up once."""
+
+    def __init__(self, fonts: list[Font]) -> None:
+        super().__init__()
+        self._fonts = fonts
+
+    def __missing__(self, char: str) -> int:
+        place = self[char] = NO_FONT if asks_for_no_font(char) else self.search(char)
+        return place
+
+    def search(self, char: str) -> int:
+        for place, font in enumerate(self._fonts):
+            if font.covers(char):
+                return place
+        return len(self._fonts)
+
+
 class FontSet:
     """An ordered list of fonts: the main font first, then the fallbacks, best first."""
 
     def __init__(self, fonts: list[Font]) -> None:
         self.fonts = fonts
         colour_first = sorted(range(len(fonts)), key=lambda index: not fonts[index].has_colour)
-        # Two orders: for text, and for characters that are to be shown as emoji. (order, cache of character -> place)
-        self._orders: tuple[tuple[list[int], dict[str, int]], ...] = ((list(range(len(fonts))), {}), (colour_first, {}))
+        # Two orders: for text, and for characters that are to be shown as emoji.
+        self._orders = (list(range(len(fonts))), colour_first)
+        self._places = tuple(_Places([fonts[index] for index in order]) for order in self._orders)
 
     def choose(self, char: str, emoji: bool) -> int:
         """Place of the font for ``char`` in the order; the number of fonts if none has it; -1 if it asks for none."""
-        order, cache = self._orders[emoji]
-        place = cache.get(char)
-        if place is None:
-            place = NO_FONT if asks_for_no_font(char) else self._search(char, order)
-            cache[char] = place
-        return place
+        return self._places[emoji][char]
 
     def covers(self, char: str) -> bool:
         return self.choose(char, False) < len(self.fonts) or is_default_ignorable(char)
 
     def places(self, text: str, emoji: bool) -> set[int]:
-        return {self.choose(char, emoji) for char in set(text)}
+        return set(map(self._places[emoji].__getitem__, text))
 
     def at(self, place: int, emoji: bool) -> int:
         """The font at a place of an order, as an index; where no font has the character the main font draws it."""
-        order = self._orders[emoji][0]
+        order = self._orders[emoji]
         return order[place] if place < len(order) else 0
 
     def for_space(self, emoji: bool) -> int:
-        return self.at(self._search(" ", self._orders[emoji][0]), emoji)
-
-    def _search(self, char: str, order: list[int]) -> int:
-        return next((place for place, index in enumerate(order) if self.fonts[index].covers(char)), len(order))
+        return self.at(self._places[emoji].search(" "), emoji)
 
 
 def itemize(text: str, levels: np.ndarray, fonts: FontSet) -> Iterator[Item]:

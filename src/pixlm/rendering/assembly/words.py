@@ -129,7 +129,7 @@ class Words:
         return (
             (SCRIPT[char] in NO_SCRIPT or SCRIPT[char] == setting.script)
             and self._fonts.choose(char, False) in (NO_FONT, setting.font)
-            and _is_self_contained(char)
+            and _SELF_CONTAINED[char]
         )
 
     def line(self, text: str, setting: Setting) -> ShapedLine:
@@ -155,7 +155,7 @@ class Words:
         choose = self._fonts.choose
         if (
             (not levels and not runs_one_way(word, "L"))
-            or not all(map(_is_self_contained, word))
+            or not all(map(_SELF_CONTAINED.__getitem__, word))
             or GENERAL_CATEGORY[word[0]][0] == "M"
         ):
             return None
@@ -179,9 +179,16 @@ class Words:
         return found
 
 
-def _is_self_contained(char: str) -> bool:
+class _SelfContained(dict[str, bool]):
     """Whether a character is neither a joiner nor part of sequences such as emoji."""
-    return not is_default_ignorable(char) and char not in "\t\u2028" and EMOJI_CATEGORY[char] in ".kt"
+
+    def __missing__(self, char: str) -> bool:
+        is_plain = not is_default_ignorable(char) and char not in "\t\u2028" and EMOJI_CATEGORY[char] in ".kt"
+        self[char] = is_plain
+        return is_plain
+
+
+_SELF_CONTAINED = _SelfContained()
 
 
 def _level_runs(levels: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -41,7 +41,8 @@ _ARABIC_SEPARATOR = re.compile("(?<=n)C(?=n)")
 _TERMINATORS = re.compile("T+")
 _LEFT_CONTEXT = re.compile("L[^R]*")
 _NEUTRALS = re.compile("[NBsWlrfp]+")
-_WHITESPACE = re.compile("[WlrfpxXoOPbsB]+")
+_WHITESPACE_TYPES = "WlrfpxXoOPbsB"
+_WHITESPACE = re.compile(f"[{_WHITESPACE_TYPES}]+")
 
 #: What a type adds to its embedding level (rules I1 and I2): even levels, odd levels.
 _IMPLICIT = (str.maketrans("LREn", "\0\1\2\2"), str.maketrans("LREn", "\1\0\1\1"))
@@ -91,11 +92,15 @@ def levels_of_types(types: str, text: str, base: int | None) -> tuple[np.ndarray
             paragraph = base
         side = "LR"[paragraph]
         levels = _implicit_levels(_resolve(types, text, paragraph, side, side), paragraph)
-    for match in _WHITESPACE.finditer(types):  # L1: separators, and whitespace before them and at the end
-        start, end = match.span()
-        if end < len(types):
-            end = max(types.rfind("s", start, end), types.rfind("B", start, end)) + 1
-        levels[start:end] = paragraph
+    # L1: separators, and whitespace before them and at the end
+    if "s" in types or "B" in types:
+        for match in _WHITESPACE.finditer(types):
+            start, end = match.span()
+            if end < len(types):
+                end = max(types.rfind("s", start, end), types.rfind("B", start, end)) + 1
+            levels[start:end] = paragraph
+    else:
+        levels[len(types.rstrip(_WHITESPACE_TYPES)) :] = paragraph
     return levels, paragraph
 
 
@@ -308,6 +313,8 @@ def _resolve(types: str, text: str, level: int, start: str, end: str) -> str:
         right = "L" if resolved[match.end()] == "L" else "R"
         return (left if left == right else embedding) * len(match[0])
 
+    for simple, found in (("RWR", "RRR"), ("LWL", "LLL")):  # N1, most of it: a space inside text of one direction
+        kinds = kinds.replace(simple, found).replace(simple, found)
     return _NEUTRALS.sub(neutrals, kinds)[1:-1]  # N1, N2
 
 
