@@ -2,7 +2,8 @@
 
 The opponent draws with the system's PangoCairo the way the published renderers do (see `pango_opponent.py`); where
 PyGObject is not installed the script says so and stops. Both draw the same lines with the same fonts, one thread each,
-in small portions that take turns, so that whatever else the machine does hits both. Times are processor time.
+in portions that take turns, so that whatever else the machine does hits both, each after a few lines that do not count.
+Times are processor time.
 
 * cold: the first pass of both in a process of its own, each after one line of the same language that opens its fonts:
   all caches fill on the way, those of PangoCairo and FreeType, too. Two processes, for who is first of a portion.
@@ -27,7 +28,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,10 @@ LANGUAGES = {
     "zh": Language("Chinese", "cmn_hans", (2591, 83), (40, 5)),
 }
 LONGEST = 200  # code points of a line
-#: Lines drawn in turn. Not fewer: after the opponent's turn the processor's caches hold its data, and drawing a line of
-#: bigrams takes twice the time until they are filled again, for some twenty lines; a renderer at work has them filled.
-PORTION = 100
+PORTION = 100  # lines drawn in turn
+#: Lines before, which the side has drawn already and whose time does not count. After the other side's turn the
+#: processor's caches hold the other's data, and a warm line takes twice the time until they are filled again.
+LEAD = 20
 FEWEST = 20  # lines to measure with
 
 Draw = Callable[[Any], object]
@@ -175,8 +177,9 @@ def first_pass(mode: str, strategy: str, inputs: list[Any], ours_first: bool) ->
     gc.collect()
     for first in range(1, len(inputs), PORTION):
         portion = inputs[first : first + PORTION]
+        lead = inputs[max(first - LEAD, 0) : first]
         for side in sorted(sides, reverse=not ours_first):
-            seconds[side] += clock(sides[side], portion)
+            seconds[side] += clock(sides[side], portion, lead)
     return seconds["theirs"], seconds["ours"]
 
 
@@ -199,16 +202,16 @@ def race(code: str, mode: str, renderer: TextRenderer, inputs: list[Any], unseen
         opponent(one)
         renderer.render(one, padding=False)
     gc.collect()
-    draws: dict[str, Draw] = {"full": renderer.render, "used": lambda one: renderer.render(one, padding=False)}
-    ours = dict.fromkeys(draws, 0.0)
+    ours = {"full": 0.0, "used": 0.0}
     warm = 0.0
     passes = 3 if mode != "bigrams" else 1
     for _ in range(passes):
-        for turn, first in enumerate(range(0, len(inputs), PORTION)):
+        for first in range(0, len(inputs), PORTION):
             portion = inputs[first : first + PORTION]
-            warm += clock(opponent, portion)
-            for name in ("full", "used") if turn % 2 else ("used", "full"):  # the first one finds cold caches
-                ours[name] += clock(draws[name], portion)
+            lead = portion[-LEAD:]
+            warm += clock(opponent, portion, lead)
+            ours["full"] += clock(renderer.render, portion, lead)
+            ours["used"] += clock(lambda one: renderer.render(one, padding=False), portion, lead)
     count = len(inputs)
     rates = {name: count * passes / seconds for name, seconds in ours.items()}
     return Row(code, mode, count * passes / warm, theirs, {"cold": mine, **rates})
@@ -220,8 +223,10 @@ def batch_speed(renderer: TextRenderer, batches: list[list[str]]) -> float:
     return sum(map(len, batches)) / best
 
 
-def clock(draw: Draw, inputs: list[Any]) -> float:
-    """Processor time."""
+def clock(draw: Draw, inputs: list[Any], lead: Sequence[Any] = ()) -> float:
+    """Processor time of drawing ``inputs`` after ``lead``."""
+    for one in lead:
+        draw(one)
     start = time.process_time()
     for one in inputs:
         draw(one)
