@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),
     "generate": ("pixlm.cli.generate", "train", "go on from a prompt, as a strip that is read back or as text"),
-    "data": ("pixlm.cli.data", None, "published data sets: list, get, convert; a tokenizer of one's own: tokenizer"),
+    "data": ("pixlm.cli.data", None, "published data sets: list, get, convert; one's own: tokenizer, pages"),
     "attack": ("pixlm.cli.attack", "train", "attack text: copies of data, or scores of models under attack"),
     "analyze": ("pixlm.cli.analyze", "train", "look inside a trained model; without a name it lists the analyses"),
     "demo": ("pixlm.cli.demo", None, "a page to play with: reconstruct, generate, label, read documents"),

@@ -1,4 +1,4 @@
-"""`pixlm data list | get | convert`: the data sets of the published experiments; `tokenizer`: one of one's own."""
+"""`pixlm data list | get | convert`: the data sets of the published experiments; `tokenizer`, `pages`: one's own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pixlm.data.arrange import SOURCE, Arranged, convert, get
 from pixlm.data.registry import DataSet, RawFile, find_data, registry
 from pixlm.errors import UsageError
 
-ACTIONS = ["list", "get", "convert", "tokenizer"]
+ACTIONS = ["list", "get", "convert", "tokenizer", "pages"]
 
 
 @dataclass
@@ -92,6 +92,10 @@ def main(arguments: list[str]) -> int:
         raise UsageError(f"pixlm data has no {action!r}; it has: {', '.join(ACTIONS)}")
     if action == "list":
         return _list(parse(List, "data list", "Show the data sets of the published experiments.", rest, default=List()))
+    if action == "pages":
+        from pixlm.cli import pages
+
+        return pages.main(rest)
     if action == "tokenizer":
         about = "Learn a tokenizer from the train split of a corpus."
         return _tokenizer(parse(Tokenizer, "data tokenizer", about, rest, default=Tokenizer()))

@@ -135,6 +135,8 @@ def _facts(value: Mapping[str, Any]) -> Facts:
         facts, known = replace(facts, tree=_node(value["tree"])), True
     if isinstance(value.get("question"), str):
         facts, known = replace(facts, questions=(_question(value),)), True
+    if isinstance(value.get("questions"), list):
+        facts, known = replace(facts, questions=tuple(map(_asked, value["questions"]))), True
     for name in _LABELS:
         if isinstance(value.get(name), str | int) and not isinstance(value[name], bool):
             facts, known = replace(facts, label=str(value[name])), True
@@ -177,6 +179,12 @@ def _depth(value: Any) -> int:
         if not level or depth > _DEEPEST:
             break
     return depth
+
+
+def _asked(value: Any) -> Question:
+    if not isinstance(value, Mapping) or not isinstance(value.get("question"), str):
+        raise AnnotationError("an entry of its questions without a question")
+    return _question(value)
 
 
 def _question(value: Mapping[str, Any]) -> Question:
