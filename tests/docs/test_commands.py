@@ -22,7 +22,13 @@ OWN_TASK = "tests/tasks/test_own_task.py::test_the_documented_declaration_is_a_t
 RECIPES = "tests/test_recipes.py::test_recipes_run"
 REGISTRY = "tests/data/test_registry.py::test_the_command_line"
 EXECUTED = {
-    "analyze": "tests/analysis/test_filling.py::test_the_command_writes_a_table",
+    "analyze calibration": "tests/analysis/test_calibration.py::test_the_command_and_bad_files",
+    "analyze probe": "tests/analysis/test_probing.py::test_the_command",
+    "analyze projection": "tests/analysis/test_retrieval.py::test_the_commands",
+    "analyze reconstruction": "tests/analysis/test_filling.py::test_the_command_writes_a_table",
+    "analyze relevance": "tests/analysis/test_relevance.py::test_the_command",
+    "analyze retrieval": "tests/analysis/test_retrieval.py::test_the_commands",
+    "analyze uncertainty": "tests/analysis/test_calibration.py::test_the_command_draws_doubt",
     "attack": "tests/cli/test_attack.py::test_copies",
     "attack TASK": "tests/cli/test_attack.py::test_sweep",
     "bench": "tests/training/test_bench.py::test_the_table_shows_scores_and_costs",
@@ -63,7 +69,7 @@ OTHERS = {"cd", "git", "pip", "make", "python", "torchrun", "hf"}
 def kind(words: list[str]) -> str:
     """Which entry of EXECUTED a command belongs to."""
     verb, name = words[1], words[2] if len(words) > 2 else ""
-    if verb in ("data", "fonts"):
+    if verb in ("data", "fonts", "analyze"):
         return f"{verb} {name}"
     if verb == "attack":
         return verb if name.startswith("-") else "attack TASK"
