@@ -139,6 +139,34 @@ def test_pairs_equal_what_python_draws(rgb, compat, monkeypatch):
 
 
 @built
+def test_columns_are_put_where_they_belong():
+    draw = random.Random(4)
+    for number in range(2000):
+        rows, channels = draw.choice([16, 16, 1, 5, 17]), draw.choice([1, 1, 3])
+        shape = (rows, 3) if channels == 3 else (rows,)
+        columns = np.random.default_rng(number).integers(0, 256, (draw.randrange(60), *shape), np.uint8)
+        image = np.full((rows, draw.randrange(70), *shape[1:]), 255, np.uint8)
+        expected = image.copy()
+        left, end = draw.randrange(-70, 80), draw.randrange(-10, 80)
+        for at, column in enumerate(columns, left):
+            if 0 <= at < min(end, image.shape[1]):
+                expected[:, at] = column
+        compiled.inner.put(image, columns.tobytes(), rows, channels, left, end)
+        assert np.array_equal(image, expected)
+    good = [np.zeros((17, 9, 3), np.uint8), b"", 17, 3, 0, 1]
+    for place, value, error in (
+        (0, b"", (TypeError, BufferError)), (0, good[0][:, ::2], (TypeError, BufferError)), (1, bytes(7), ValueError),
+        (2, 0, ValueError), (2, 1 << 20, ValueError), (3, 2, ValueError), (4, 1 << 70, OverflowError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            compiled.inner.put(*good[:place], value, *good[place + 1 :])
+    for left in (-(1 << 63), (1 << 63) - 1):
+        for end in (-(1 << 63), (1 << 63) - 1):
+            compiled.inner.put(image, columns.tobytes(), rows, channels, left, end)
+    assert np.array_equal(image, expected)
+
+
+@built
 def test_nonsense_about_pairs_is_refused():
     inner = compiled.inner
     ink = (bytes(32), 1, 3)  # two columns of two rows in a cell of two patches of 2 x 2, or beyond

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define INTERFACE 3 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
+#define INTERFACE 4 /* goes up when arguments or results change; `pixlm.rendering.compiled` asks for it */
 
 enum { UNITS = 1024, RECORD = 20, MOST_ROWS = 4096, MOST_COLUMNS = 1 << 20, MOST_GLYPHS = 1 << 24 };
 enum { UNSAFE_TO_BREAK = 1, UNSAFE_TO_CONCAT = 2 }; /* hb_glyph_flags_t */
@@ -1007,6 +1007,76 @@ done:
     return result;
 }
 
+/* ---- put: columns onto an image */
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+
+/* 16 columns of 16 rows: each step deals the two halves of the columns out in turn, four of which transpose them. */
+static void
+put_block(unsigned char *target, int64_t stride, const unsigned char *source)
+{
+    __m128i from[16], to[16];
+    for (int index = 0; index < 16; index++)
+        from[index] = _mm_loadu_si128((const __m128i *)(source + 16 * index));
+    for (int step = 0; step < 4; step++) {
+        for (int index = 0; index < 8; index++) {
+            to[2 * index] = _mm_unpacklo_epi8(from[index], from[index + 8]);
+            to[2 * index + 1] = _mm_unpackhi_epi8(from[index], from[index + 8]);
+        }
+        memcpy(from, to, sizeof(from));
+    }
+    for (int row = 0; row < 16; row++)
+        _mm_storeu_si128((__m128i *)(target + row * stride), from[row]);
+}
+#endif
+
+PyDoc_STRVAR(put_doc,
+"put(image, columns, rows, channels, left, end)\n--\n\n"
+"Columns put onto an image, the first at pixel `left`; what is not between 0 and `end` is left out. image: writable,\n"
+"uint8 [rows, width(, 3)]; columns: uint8 [n, rows(, 3)].");
+
+static PyObject *
+put(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer image, columns;
+    int rows, channels;
+    long long left, end;
+    if (!PyArg_ParseTuple(args, "w*y*iiLL:put", &image, &columns, &rows, &channels, &left, &end))
+        return NULL;
+    PyObject *result = NULL;
+    if (rows < 1 || rows > MOST_ROWS || (channels != 1 && channels != 3) || image.len % ((int64_t)rows * channels) ||
+        columns.len % ((int64_t)rows * channels)) {
+        PyErr_SetString(PyExc_ValueError, "an image or columns are not as many bytes as their size says");
+        goto done;
+    }
+    int64_t width = image.len / ((int64_t)rows * channels), count = columns.len / ((int64_t)rows * channels);
+    int64_t stop = end < width ? end : width;
+    if (left <= -count || left >= stop)
+        count = 0;
+    else if (stop - left < count)
+        count = stop - left;
+    const unsigned char *source = columns.buf;
+    unsigned char *target = (unsigned char *)image.buf;
+    int64_t column = left < 0 && count ? -left : 0;
+#ifdef __SSE2__
+    if (rows == 16 && channels == 1)
+        for (; column + 16 <= count; column += 16)
+            put_block(target + left + column, width, source + column * 16);
+#endif
+    if (column < count)
+        for (int row = 0; row < rows; row++)
+            for (int64_t at = column; at < count; at++)
+                for (int channel = 0; channel < channels; channel++)
+                    target[(row * width + left + at) * channels + channel] =
+                        source[(at * rows + row) * channels + channel];
+    result = Py_NewRef(Py_None);
+done:
+    PyBuffer_Release(&image);
+    PyBuffer_Release(&columns);
+    return result;
+}
+
 /* ---- the module */
 
 static PyType_Slot glyphs_slots[] = {
@@ -1049,6 +1119,7 @@ static PyMethodDef methods[] = {
     {"cells", cells, METH_VARARGS, cells_doc},
     {"pairs", pairs, METH_VARARGS, pairs_doc},
     {"strip", strip, METH_VARARGS, strip_doc},
+    {"put", put, METH_VARARGS, put_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

@@ -1,5 +1,7 @@
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 INTERFACE: int
 
 class Glyphs:
@@ -41,3 +43,4 @@ def pairs(
 def strip(
     words: list[str], odd: bool, inks: Mapping[str, InkOfCharacter | None], least: int, rows: int, channels: int, /
 ) -> tuple[bytes, bytes, bytes] | None: ...
+def put(image: np.ndarray, columns: bytes | memoryview, rows: int, channels: int, left: int, end: int, /) -> None: ...

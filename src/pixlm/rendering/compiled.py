@@ -10,7 +10,7 @@ from types import ModuleType
 
 from pixlm.settings import wants_pure_python
 
-_INTERFACE = 3  # of `_inner.c`
+_INTERFACE = 4  # of `_inner.c`
 
 
 def _find() -> tuple[ModuleType | None, str]:

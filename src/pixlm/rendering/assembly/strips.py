@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pixlm.rendering import compiled
 from pixlm.rendering.assembly.inks import Inks
 from pixlm.rendering.assembly.mixed import MixedLines
 from pixlm.rendering.assembly.pieces import Columns, Picture, Pieces, ink_of
@@ -149,6 +150,9 @@ class Strips:
 
     def put(self, image: np.ndarray, data: Columns, left: int, end: int) -> None:
         """Put columns onto an image, the first at pixel ``left``; what is not between 0 and ``end`` is left out."""
+        if compiled.inner is not None and image.flags.c_contiguous:
+            compiled.inner.put(image, data, self._painter.rows, 3 if self._painter.rgb else 1, left, end)
+            return
         columns = np.frombuffer(data, np.uint8).reshape(self._shape)
         if left < 0:
             columns, left = columns[-left:], 0
