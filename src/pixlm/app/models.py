@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pixlm import hub, inference
@@ -18,6 +19,8 @@ KINDS = ("reconstruct", "generate", "label", "document")
 _STRATEGIES = ("continuous", "words", "bigrams", "grapheme-bigrams", "mono", "adaptive")
 _PATIENCE = 120.0
 """Seconds that a request waits for a model to load."""
+_ONE_BY_ONE = threading.Lock()
+"""Models are loaded one after the other: transformers ties weights with settings that belong to no thread."""
 
 
 class Served:
@@ -34,6 +37,11 @@ class Served:
         self._model: PixelLM | None = None
         self._problem = ""
         self._drawn_otherwise: dict[str, PixelLM] = {}
+
+    @property
+    def title(self) -> str:
+        """The name without the folders above it, which are nobody's business."""
+        return Path(self.name).expanduser().absolute().name if Path(self.name).expanduser().is_dir() else self.name
 
     @property
     def kind(self) -> str:
@@ -54,13 +62,13 @@ class Served:
     def load(self) -> None:
         """Load now; what goes wrong is told to whoever asks for the model."""
         try:
-            with warnings.catch_warnings():
+            with _ONE_BY_ONE, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._model = inference.load(self.name)
         except PixlmError as error:
-            self._problem = str(error)
+            self._problem = str(error).replace(self.name, self.title)
         except Exception as error:
-            self._problem = f"{self.name} cannot be loaded: {type(error).__name__}: {error}"
+            self._problem = f"{self.title} cannot be loaded: {type(error).__name__}: {error}"
         self._ready.set()
 
     @property
@@ -71,7 +79,7 @@ class Served:
     def get(self, *, patience: float = _PATIENCE) -> PixelLM:
         """The model; waits until it is loaded. Raises UsageError where that failed, or takes too long."""
         if not self._ready.wait(patience):
-            raise UsageError(f"{self.name} is still being loaded; try again in a moment")
+            raise UsageError(f"{self.title} is still being loaded; try again in a moment")
         if self._model is None:
             raise UsageError(self._problem)
         return self._model

@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from pixlm.app import answers, limits, links, pictures
-from pixlm.app.models import Served, missing
+from pixlm.app.models import KINDS, Served, missing
 from pixlm.errors import UsageError
 
 EXAMPLES = {
@@ -73,57 +73,67 @@ def build(models: Mapping[str, Served]) -> gr.Blocks:
             with gr.Tab("Document", id="document"):
                 _document_tab(models.get("document"))
 
-        def told() -> Iterator[str]:
-            yield from _status(models)
+        def told(request: gr.Request) -> Iterator[list[Any]]:
+            yield from _status(models, request)
 
         def at(request: gr.Request) -> list[Any]:  # gradio finds the request by the annotation of a plain function
-            return _open(models, request)
+            return _open(request)
 
-        page.load(told, None, status, api_visibility="private", **_QUICK)
-        page.load(at, None, [tabs, *opened, prompt, text, second], api_visibility="private", **_QUICK)
+        # What the address says at once, so that nothing that was typed meanwhile is lost; then what needs the models.
+        first = page.load(at, None, [tabs, *opened[:-1], prompt, text, second], api_visibility="private", **_QUICK)
+        first.then(told, None, [status, opened[1], opened[-1]], api_visibility="private", **_QUICK)
     return page
 
 
-def _status(models: Mapping[str, Served]) -> Iterator[str]:
-    """What is loading, until all is there."""
+def _status(models: Mapping[str, Served], request: gr.Request) -> Iterator[list[Any]]:
+    """What is loading, until all is there; then the render strategies, and the strip that the address names."""
     if any(one.loading for one in models.values()):
-        names = ", ".join(one.name for one in models.values() if one.loading)
-        yield pictures.note(f"Loading {names} ... this takes some seconds; you can type already.")
+        names = ", ".join(one.title for one in models.values() if one.loading)
+        yield [
+            pictures.note(f"Loading {names} ... this takes some seconds; you can type already."),
+            gr.skip(),
+            gr.skip(),
+        ]
     ready, wrong = [], []
     for served in models.values():
         try:
-            ready.append(f"{served.name} ({type(served.get().model).__name__})")
+            ready.append(f"{served.title} ({type(served.get().model).__name__})")
         except UsageError as error:
             wrong.append(pictures.error(str(error)))
     said = f'<p class="px-facts">Ready: {html.escape("; ".join(ready))}</p>' if ready else ""
-    yield "".join(wrong) + said
+    yield ["".join(wrong) + said, *_strategies(models.get("reconstruct"), links.from_query(dict(request.query_params)))]
 
 
-def _open(models: Mapping[str, Served], request: gr.Request) -> list[Any]:
-    """The state that the address names."""
-    state = links.from_query(dict(request.query_params))
-    served = models.get("reconstruct")
-    strategies: list[str] = []
-    shown = ""
+def _strategies(served: Served | None, state: links.State) -> list[Any]:
+    """The choice of strategies, and the strip if patches are chosen by hand."""
+    known: list[str] = []
     if served is not None:
         with contextlib.suppress(UsageError):  # which stands on the page already
-            strategies = served.strategies()
+            known = served.strategies()
+    if served is None or not known:
+        return [gr.Dropdown(visible=False), gr.skip()]
+    strategy = state.strategy if state.strategy in known else known[0]
+    choices = [(f"{one} (the model's own)" if at == 0 else one, one) for at, one in enumerate(known)]
+    chosen = gr.Dropdown(choices=choices, value=strategy, visible=len(choices) > 1)
+    if state.masking != "chosen" or state.tab != "reconstruct" or not state.text:
+        return [chosen, gr.skip()]
+    return [chosen, gr.HTML(value=answers.strip(served, state.text, strategy, state.patches), visible=True)]
+
+
+def _open(request: gr.Request) -> list[Any]:
+    """The state that the address names."""
+    state = links.from_query(dict(request.query_params))
     masking = state.masking if state.masking in answers.MASKINGS else "spans"
-    strategy = state.strategy if state.strategy in strategies else (strategies or [""])[0]
-    here = state.text if state.tab == "reconstruct" else ""
-    if served is not None and masking == "chosen" and here:
-        shown = answers.strip(served, here, strategy, state.patches)
-    choices = [(f"{one} (the model's own)" if at == 0 else one, one) for at, one in enumerate(strategies)]
-    tab = state.tab if state.tab in ("reconstruct", "generate", "label", "document") else "reconstruct"
+    tab = state.tab if state.tab in KINDS else "reconstruct"
+    here = state.text if tab == "reconstruct" else ""
     return [
         gr.Tabs(selected=tab),
         here or EXAMPLES["English"],
-        gr.Dropdown(choices=choices, value=strategy, visible=len(choices) > 1),
+        gr.skip(),
         masking,
         gr.Slider(value=_number(state.ratio, 0.25, 0.05, 0.95), visible=masking != "chosen"),
         _number(state.seed, 42, 0, 2**31 - 1),
         state.patches,
-        gr.HTML(value=shown, visible=masking == "chosen"),
         state.text if tab == "generate" else "",
         state.text if tab == "label" else "",
         state.second if tab == "label" else "",
@@ -239,7 +249,7 @@ def _label_tab(served: Served | None) -> tuple[Any, Any]:
         gr.Markdown(missing("label"))
     task = str(getattr(served.config, "finetuning_task", "") or "") if served is not None else ""
     with gr.Column(visible=there):
-        gr.Markdown(f"{html.escape(served.name)}: the task `{html.escape(task)}`" if served is not None else "")
+        gr.Markdown(f"{html.escape(served.title)}: the task `{html.escape(task)}`" if served is not None else "")
         text = gr.Textbox(label="Question" if task == "qa" else "Text", lines=2, max_lines=6, elem_id="label-text")
         second = gr.Textbox(
             label="Context" if task == "qa" else "Second text, for models of pairs",
