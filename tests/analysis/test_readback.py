@@ -77,3 +77,10 @@ def test_chosen_patches_are_those_of_the_text():
         ChosenMasking(())
     with pytest.raises(UsageError, match="counted from 0"):
         ChosenMasking((-1,))
+
+
+@pytest.mark.parametrize("text", ["a mat and mum", "الطقس جميل اليوم", "今日は良い"])
+def test_each_character_is_in_one_cell(text):
+    renderer = TextRenderer(strategy="grapheme-bigrams", max_seq_length=64)
+    read = read_back(filled(renderer, text, text, (0,)), text, renderer)
+    assert sorted("".join(cell.wanted for cell in read.cells)) == sorted(text.replace(" ", ""))

@@ -91,12 +91,13 @@ def _written(renderer: TextRenderer, text: str) -> _Written:
     rendered = renderer.render(text, padding=False, return_offset_mapping=True)
     assert rendered.offset_mapping is not None
     found: _Written = []
-    last = None
+    seen: set[int] = set()
     for patch, (start, end) in enumerate(rendered.offset_mapping[: rendered.num_text_patches]):
-        if found and (start, end) == last and end > start:
+        fresh = [place for place in range(start, end) if place not in seen]
+        seen.update(fresh)
+        if found and end > start and not fresh:  # the rest of what stands in the patch before
             first, _, chars = found.pop()
             found.append((first, patch + 1, chars))
         else:
-            found.append((patch, patch + 1, text[start:end]))
-        last = (start, end)
+            found.append((patch, patch + 1, "".join(text[place] for place in fresh)))
     return found

@@ -18,7 +18,7 @@ from pixlm.analysis.reconstruction import PANELS, panel
 from pixlm.inference import Reconstruction
 from pixlm.rendering.picture import picture
 
-_COLUMNS = (("broad", 32), ("narrow", 10))
+_COLUMNS = (("broad", 32), ("narrow", 9))
 """Patches per line, two pixels a pixel, on a wide screen and on a phone's: the style shows one of the two."""
 _TITLES = {
     "original": "Original",
