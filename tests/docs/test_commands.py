@@ -59,6 +59,7 @@ EXECUTED = {
     "pretrain": RECIPES,
     "reconstruct": "tests/analysis/test_reconstruction.py::test_the_command_writes_a_png",
     "render": "tests/cli/test_verbs.py::test_render_draws_the_patches_that_a_model_sees",
+    "report": "tests/analysis/test_report.py::test_a_tagger_s_report",
     "table": "tests/analysis/test_results.py::test_runs_stand_beside_what_was_published_on_their_data",
 }
 """Kind of command -> the test that runs one of its kind."""

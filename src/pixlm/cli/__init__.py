@@ -24,6 +24,11 @@ VERBS: dict[str, tuple[str, str | None, str]] = {
     "finetune": ("pixlm.cli.finetune", "train", "fine-tune a model on a task; without one it lists them"),
     "evaluate": ("pixlm.cli.evaluate", "train", "score a fine-tuned model on a split"),
     "table": ("pixlm.cli.table", "train", "results of runs as one table, beside published ones"),
+    "report": (
+        "pixlm.cli.run_report",
+        "train",
+        "one HTML page about a run: curves, scores, confusions, worst examples",
+    ),
     "bench": ("pixlm.cli.bench", "train", "train models on the same data and budget, and print one table"),
     "predict": ("pixlm.cli.predict", "train", "label a file with a fine-tuned model"),
     "reconstruct": ("pixlm.cli.reconstruct", "train", "mask text and let a model fill it in, as a PNG"),

@@ -1,0 +1,355 @@
+"""One HTML page about a run, with everything within it: `pixlm report RUN`.
+
+What the folder holds comes from anywhere: every text is escaped, files are read up to a bound, and what is missing or
+damaged is said on the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files as package_files
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import yaml
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+import pixlm
+from pixlm.analysis.curves import curve_svg
+from pixlm.analysis.explanation import explain
+from pixlm.analysis.relevance_picture import draw_svg
+from pixlm.analysis.results import results_of
+from pixlm.analysis.tree_picture import tree_svg
+from pixlm.errors import PixlmError, UsageError
+from pixlm.inference import PixelLM
+from pixlm.rendering import TextRenderer
+from pixlm.rendering.picture import picture
+from pixlm.training.output import INPUTS, LOG, METRICS, RUN
+
+_MOST_LINES = 200_000
+_MOST_BYTES = 64 * 2**20
+_MOST_LABELS = 24
+_OTHER = "(others)"
+_FIRST = ("loss", "eval_loss", "learning_rate", "grad_norm", "patches_per_second")
+
+
+@dataclass
+class Found:
+    """What a run's folder holds; ``missing``: a line about each thing that it lacks, or that is damaged."""
+
+    folder: Path
+    run: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    predicted: str = ""
+    missing: list[str] = field(default_factory=list)
+
+
+def read_run(folder: Path) -> Found:
+    """Read what there is.
+
+    Raises UsageError for a folder that is no run at all.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name the output folder of a run")
+    if not any((folder / name).is_file() for name in (RUN, LOG, METRICS)):
+        raise UsageError(f"{folder}: is no run of pixlm (none of {RUN}, {LOG} and {METRICS} is there)")
+    found = Found(folder)
+    found.run = _mapping(found, RUN, yaml.safe_load)
+    found.inputs = _mapping(found, INPUTS, json.loads)
+    found.metrics = {
+        str(name): row for name, row in _mapping(found, METRICS, json.loads).items() if isinstance(row, dict)
+    }
+    found.log = list(_rows(found, LOG))
+    listed = sorted(folder.glob("predictions*.jsonl"), key=lambda path: (path.name != "predictions.jsonl", path.name))
+    if listed:
+        found.predicted = listed[0].name
+        found.predictions = list(_rows(found, found.predicted))
+    return found
+
+
+def _text(found: Found, name: str) -> str | None:
+    path = found.folder / name
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            found.missing.append(f"{name} is larger than {_MOST_BYTES >> 20} MiB and was left out")
+            return None
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        unfinished = "; the run is not finished" if name == METRICS else ""
+        found.missing.append(f"{name} is missing{unfinished}")
+    except (OSError, UnicodeDecodeError) as error:
+        found.missing.append(f"{name} cannot be read ({error})")
+    return None
+
+
+def _mapping(found: Found, name: str, parse: Any) -> dict[str, Any]:
+    text = _text(found, name)
+    if text is None:
+        return {}
+    try:
+        value = parse(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        found.missing.append(f"{name} is damaged ({str(error).splitlines()[0]})")
+        return {}
+    if not isinstance(value, dict):
+        found.missing.append(f"{name} is damaged (it holds no settings)")
+        return {}
+    return value
+
+
+def _rows(found: Found, name: str) -> Iterator[dict[str, Any]]:
+    text = _text(found, name)
+    damaged = 0
+    for line in islice((text or "").splitlines(), _MOST_LINES):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            yield row
+        else:
+            damaged += 1
+    if damaged:
+        found.missing.append(f"{name}: damaged lines left out: {damaged}")
+
+
+def report(folder: Path, *, examples: int = 8, relevance: bool = True) -> str:
+    """The page. examples: how many of the worst are shown; relevance: with what speaks for the wrong class.
+
+    Raises UsageError for a folder that is no run.
+    """
+    found = read_run(folder)
+    command = f"pixlm {found.run.get('command', '?')}"
+    shown, title = _examples(found, examples, relevance)
+    splits = list(found.metrics)
+    names = list(dict.fromkeys(name for row in found.metrics.values() for name in row))
+    finished = METRICS not in " ".join(found.missing)
+    step = max((row["step"] for row in found.log if isinstance(row.get("step"), int)), default=0)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(
+        package_files("pixlm.analysis").joinpath("report.html").read_text(encoding="utf-8")
+    )
+    return template.render(
+        title=folder.absolute().name,
+        version=pixlm.__version__,
+        command=command,
+        state=f"finished, {step} steps" if finished else f"not finished, {step} steps so far",
+        missing=found.missing,
+        splits=splits,
+        scores=[(name, [_number(found.metrics[split].get(name)) for split in splits]) for name in names],
+        published=_published(folder),
+        curves=_curves(found.log),
+        confusion=_confusion(found),
+        examples=shown,
+        examples_title=title,
+        pictures=_pictures(folder),
+        inputs=_inputs(found),
+        configuration=yaml.safe_dump(found.run, sort_keys=False, allow_unicode=True) if found.run else "(missing)",
+    )
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _published(folder: Path) -> list[dict[str, str]]:
+    try:
+        results = results_of(folder)
+    except (UsageError, AttributeError, KeyError, TypeError, ValueError):
+        return []  # no finished fine-tuning run
+    return [
+        {
+            "split": result.split,
+            "metric": result.metric,
+            "ours": f"{100 * result.value:.1f}",
+            "source": each.source,
+            "theirs": f"{100 * each.value:.1f}",
+        }
+        for result in results
+        for each in result.published
+    ]
+
+
+def _curves(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    points: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    for row in log:
+        step = row.get("step")
+        if not isinstance(step, int | float) or isinstance(step, bool):
+            continue
+        for name, value in row.items():
+            plain = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if plain and (name in _FIRST or name.startswith("eval_")) and not name.endswith(("_examples", "_words")):
+                points[name].append((step, value))
+    order = sorted(points, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    return [{"name": name, "svg": Markup(curve_svg(points[name]))} for name in order if len(points[name]) > 1]
+
+
+def _pairs(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """(right, said) of an example of classes or tags."""
+    if isinstance(row.get("labels"), list) and isinstance(row.get("predictions"), list):
+        return [
+            (str(right), "(did not fit)" if said is None else str(said))
+            for right, said in zip(row["labels"], row["predictions"], strict=False)
+        ]
+    if isinstance(row.get("label"), str) and isinstance(row.get("prediction"), str):
+        return [(row["label"], row["prediction"])]
+    return []
+
+
+def _confusion(found: Found) -> dict[str, Any] | None:
+    counts = Counter(pair for row in found.predictions for pair in _pairs(row))
+    if not counts:
+        return None
+    often = Counter[str]()
+    for (right, said), count in counts.items():
+        often[right] += count
+        often[said] += 0
+    kept = [label for label, _ in often.most_common(_MOST_LABELS)]
+    left_out = len(often) - len(kept)
+    labels = [*kept, *([_OTHER] if left_out else [])]
+    merged = Counter[tuple[str, str]]()
+    for (right, said), count in counts.items():
+        merged[right if right in kept else _OTHER, said if said in kept else _OTHER] += count
+    rows = []
+    for right in labels:
+        whole = max(sum(merged[right, said] for said in labels), 1)
+        cells = [
+            {
+                "count": merged[right, said],
+                "share": f"{merged[right, said] / whole:.2f}",
+                "colour": "90, 160, 90" if right == said else "210, 90, 60",
+            }
+            for said in labels
+        ]
+        rows.append((right, cells))
+    return {"labels": labels, "rows": rows, "left_out": left_out, "file": found.predicted}
+
+
+def _badness(row: dict[str, Any]) -> float:
+    """How wrong an example is, 0 for right: wrong words, or how sure a wrong class was."""
+    if isinstance(row.get("heads"), list) and isinstance(row.get("predicted_heads"), list):
+        pairs = list(zip(row["heads"], row["predicted_heads"], strict=False))
+        return sum(one != other for one, other in pairs) / max(len(pairs), 1)
+    pairs = _pairs(row)
+    wrong = sum(right != said for right, said in pairs) / max(len(pairs), 1)
+    scores = row.get("scores")
+    if wrong and isinstance(scores, dict):
+        value = scores.get(str(row.get("prediction")))
+        return float(value) if isinstance(value, int | float) else wrong
+    return wrong
+
+
+def _examples(found: Found, count: int, relevance: bool) -> tuple[list[dict[str, Any]], str]:
+    """(examples as the template wants them, what they are)"""
+    if not found.predictions or count < 1:
+        return [], ""
+    rated = sorted(((_badness(row), at) for at, row in enumerate(found.predictions)), key=lambda it: (-it[0], it[1]))
+    worst = [found.predictions[at] for badness, at in rated if badness > 0][:count]
+    title = f"The {len(worst)} worst of {len(found.predictions)} examples" if worst else "Some predictions"
+    model: PixelLM | None = None
+    renderer: TextRenderer | None = None
+    try:
+        renderer = TextRenderer.from_pretrained(str(found.folder))
+    except (PixlmError, OSError):
+        renderer = None  # a model of tokens or pages, or an unfinished run
+    if relevance and any(_is_class(row) for row in worst):
+        try:
+            model = pixlm.load(str(found.folder), device="cpu")
+        except (PixlmError, OSError) as error:
+            found.missing.append(f"no relevance: the model cannot be loaded ({error})")
+    return [_example(row, renderer, model) for row in worst or found.predictions[:count]], title
+
+
+def _is_class(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("text"), str) and isinstance(row.get("prediction"), str)
+
+
+def _example(row: dict[str, Any], renderer: TextRenderer | None, model: PixelLM | None) -> dict[str, Any]:
+    words = row.get("words")
+    text: Any = row.get("text")
+    if isinstance(text, str) and isinstance(row.get("text_b"), str):
+        text = (text, row["text_b"])
+    said, wrong, svg = "", "", Markup()
+    if isinstance(words, list):
+        words = [str(word) for word in words]
+        text, said = words, " ".join(words)
+        if isinstance(row.get("predicted_heads"), list):
+            relations = [None if one is None else str(one) for one in row.get("predicted_relations") or []]
+            heads = [one if isinstance(one, int) else None for one in row["predicted_heads"]]
+            if len(words) == len(heads) == len(relations):
+                svg = Markup(tree_svg(words, heads, relations))
+            wrong = f"{_badness(row):.0%} of the heads are wrong"
+        else:
+            pairs = zip(words, _pairs(row), strict=False)
+            wrong = "; ".join(f"{word}: {given}, not {right}" for word, (right, given) in pairs if right != given)
+    elif text is not None:
+        said = " | ".join(text) if isinstance(text, tuple) else str(text)
+        wrong = f"{row.get('prediction')}, not {row.get('label')}" if row.get("label") is not None else ""
+    else:
+        rest = {name: value for name, value in row.items() if name not in ("id", "scores")}
+        said = json.dumps(rest, ensure_ascii=False)[:2000]
+    image = ""
+    if model is not None and _is_class(row):
+        try:
+            svg = Markup(draw_svg(explain(model, [text], target=row["prediction"]), columns=48))
+        except PixlmError:
+            svg = Markup()
+    if not svg and renderer is not None and text:
+        try:
+            strip = renderer.render(text, padding=False).pixel_values
+            image = _data_uri(picture(strip, patch=renderer.pixels_per_patch, columns=48, scale=1))
+        except PixlmError:
+            image = ""
+    return {"id": str(row.get("id", "")), "said": said[:2000], "wrong": wrong[:2000], "svg": svg, "image": image}
+
+
+def _data_uri(pixels: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _pictures(folder: Path) -> list[tuple[str, str]]:
+    """The last reconstructions that the run drew, read again, so that what is no picture is left out."""
+    found = []
+    for path in sorted(folder.glob("pictures/*.png"))[-2:]:
+        try:
+            with Image.open(path, formats=["PNG"]) as image:
+                if image.width * image.height <= 4_000_000:
+                    found.append((path.name, _data_uri(np.asarray(image.convert("RGB")))))
+        except (OSError, ValueError, SyntaxError):
+            continue
+    return found
+
+
+def _inputs(found: Found) -> list[dict[str, str]]:
+    return [
+        {
+            "split": str(split),
+            "file": Path(str(row.get("file", ""))).name,
+            "bytes": str(row.get("bytes", "")),
+            "sha256": str(row.get("sha256", ""))[:16],
+        }
+        for split, rows in found.inputs.items()
+        if isinstance(rows, list)
+        for row in rows
+        if isinstance(row, dict)
+    ]
