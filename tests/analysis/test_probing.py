@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,15 @@ def test_the_command(data, tmp_path, pixlm):
     assert "needs --data" in error
     assert "no such folder" in pixlm(*command, "--data", tmp_path / "none")[2]
     assert "must be 1 or more" in pixlm(*command, "--data", data, "--limit", 0)[2]
+
+
+@pytest.mark.parametrize("name", ["probe", "retrieval", "projection"])
+def test_what_plots_need_is_said_before_anything_is_computed(name, data, tmp_path, pixlm, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, error = pixlm("analyze", name, "--model", "pixel-nano", "--data", data, "--output", tmp_path / "out")
+    assert code == 2
+    assert 'pip install "pixlm[analysis]"' in error
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,12 @@ def test_projections_keep_apart_what_is_apart(method):
     assert ((nearest[1] < nearest[0])[30:]).all()
     with pytest.raises(UsageError, match="3 sentences are too few"):
         project(vectors[:3], method)
+
+
+def test_umap_is_asked_for_by_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(UsageError, match=r'pip install "pixlm\[analysis\]"'):
+        project(np.eye(8, dtype=np.float32), "umap")
 
 
 def test_the_commands(lines, sib, tmp_path, pixlm):
