@@ -172,6 +172,10 @@ def test_the_other_tabs(browser, address, tmp_path):
     one.page.fill("#label-text textarea", "Hôm nay trời đẹp quá .")
     one.run("button#ask", "#labelled", ".px-tag, #labelled svg, #labelled table")
     one.shot("label")
+    one.page.wait_for_function("location.search.includes('tab=label')")
+    other = Visitor(browser, one.page.url)
+    assert other.page.input_value("#label-text textarea") == "Hôm nay trời đẹp quá ."
+    assert other.page.get_attribute("button[role=tab]:has-text('Fine-tuned')", "aria-selected") == "true"
     one.page.click("button[role=tab]:has-text('Document')")
     fake = tmp_path / "fake.png"
     fake.write_bytes(b"no image")

@@ -46,6 +46,11 @@ _SHARE = """(query) => {
   if (query) history.replaceState(null, "", link);
   return query ? link : "";
 }"""
+_ADDRESS = """(text, second) => {
+  const query = new URLSearchParams({tab: "TAB", text});
+  if (second) query.set("second", second);
+  if (query.toString().length <= MOST) history.replaceState(null, "", location.pathname + "?" + query);
+}"""
 _MASKINGS = [("spans of patches", "spans"), ("random patches", "random"), ("the patches that I touch", "chosen")]
 # One model call at a time, whichever button asked for it.
 _MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
@@ -239,7 +244,8 @@ def _generate_tab(served: Served | None) -> Any:
         result = gr.HTML(elem_id="generated", elem_classes="px")
     if served is not None:
         inputs = [prompt, longest, drawn, temperature, seed]
-        run.click(functools.partial(answers.generate, served), inputs, result, api_name="generate", **_MODEL)
+        done = run.click(functools.partial(answers.generate, served), inputs, result, api_name="generate", **_MODEL)
+        done.then(None, prompt, None, js=_address("generate"), api_visibility="private")
     return prompt
 
 
@@ -263,7 +269,9 @@ def _label_tab(served: Served | None) -> tuple[Any, Any]:
         run = gr.Button("Ask the model", variant="primary", elem_id="ask")
         result = gr.HTML(elem_id="labelled", elem_classes="px")
     if served is not None:
-        run.click(functools.partial(answers.label, served), [text, second], result, api_name="label", **_MODEL)
+        ask = functools.partial(answers.label, served)
+        done = run.click(ask, [text, second], result, api_name="label", **_MODEL)
+        done.then(None, [text, second], None, js=_address("label"), api_visibility="private")
     return text, second
 
 
@@ -279,6 +287,11 @@ def _document_tab(served: Served | None) -> None:
         run = gr.Button("Read", variant="primary", elem_id="read")
         result = gr.HTML(elem_id="document", elem_classes="px")
     run.click(functools.partial(answers.document, served), [page, question], result, api_name="document", **_MODEL)
+
+
+def _address(tab: str) -> str:
+    """JavaScript that puts what was typed on a tab into the address."""
+    return _ADDRESS.replace("TAB", tab).replace("MOST", str(links.MOST_QUERY))
 
 
 def _examples(text: Any) -> None:
