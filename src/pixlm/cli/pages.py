@@ -24,10 +24,12 @@ class Pages:
     test: int = 0
     """Pages of the test split; another tenth of the text is its own."""
     kinds: tuple[str, ...] = ()
-    """Kinds of pages, with weights if need be, such as receipts=2 forms; without, all but lines."""
+    """Kinds, with weights if need be, such as receipts=2 forms; without, all but screens, lines and snippets."""
     text: tuple[str, ...] = ()
     """UTF-8 text, a paragraph a line: files, or folders of *.txt; a file named by a language (hi.txt) has its labels.
     Without, the Declaration of Human Rights in 18 languages."""
+    html: tuple[str, ...] = ()
+    """HTML for the kind screens: files, or folders of them; nothing is run or loaded. Without, it is made up."""
     languages: tuple[str, ...] = ()
     """Only these of the texts that ship, such as en ar."""
     words: str = ""
@@ -65,6 +67,7 @@ def main(arguments: list[str]) -> int:
     args = parse(Pages, "data pages", "Make pages; what is made already is left as it is.", arguments, default=Pages())
     from pixlm.data.pages.synthetic.draft import Style
     from pixlm.data.pages.synthetic.fields import tables
+    from pixlm.data.pages.synthetic.html import find_html
     from pixlm.data.pages.synthetic.page import Making, kinds_of
     from pixlm.data.pages.synthetic.texts import find_texts
     from pixlm.data.pages.synthetic.wear import KINDS, Wear
@@ -83,12 +86,13 @@ def main(arguments: list[str]) -> int:
     tables(words)
     making = Making(
         texts=tuple(find_texts(args.text, args.languages)),
-        kinds=kinds_of(args.kinds),
+        kinds=kinds_of(args.kinds or (("screens",) if args.html else ())),
         fonts=tuple(_fonts(args.fonts)),
         words=words,
         style=Style(args.size, args.letters, args.plain, args.characters),
         wear=Wear(args.worn, args.wear or KINDS, args.strength),
         image=args.image,
+        html=tuple(find_html(args.html)),
         seed=args.seed,
     )
     counts = checked_counts(args.pages, args.dev, args.test)

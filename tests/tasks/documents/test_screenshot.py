@@ -105,3 +105,16 @@ def test_trees_without_end():
         tree = {"children": [tree]}
     with pytest.raises(AnnotationError, match="deeper than"):
         facts_of({"tree": tree})
+
+
+def test_the_lines_of_a_text_are_one_leaf():
+    lines = [{"text": "a b", "box": [0, 0, 9, 9]}, {"text": "c", "box": [0, 10, 9, 19]}]
+    (facts,) = facts_of({"tree": {"children": [{"lines": lines}, {"text": "d", "box": [0, 20, 9, 29]}]}})
+    assert facts.tree is not None
+    assert serialise(facts.tree) == "<<a b c> <d>>"
+    rng = np.random.default_rng(0)
+    assert {serialise(choose_part(facts.tree, rng, 6)) for _ in range(20)} == {"<a b>", "<c>", "<d>"}
+    covered = {box.text for _ in range(20) for box in cover(facts.tree, rng, ratio=0.5)}
+    assert covered == {"a", "b", "c", "d"}
+    with pytest.raises(AnnotationError, match="no leaves"):
+        facts_of({"tree": {"lines": [{"children": lines}]}})

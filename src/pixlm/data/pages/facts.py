@@ -29,7 +29,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Node:
-    """A part of a page, such as an element of HTML: a leaf with a text and its box, or a group of parts.
+    """A part of a page, such as an element of HTML: a leaf with a text and its box, or a group of parts; with
+    ``is_text`` the parts are the lines of one text.
 
     A picture is a leaf whose text is ``img_src=FILE img_alt=TEXT`` and whose box is no text that could be masked.
     """
@@ -37,6 +38,7 @@ class Node:
     children: tuple[Node, ...] = ()
     box: PageBox | None = None
     is_image: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,14 +202,19 @@ def _with_boxes(facts: Facts, boxes: Sequence[PageBox]) -> Facts:
 
 
 def _node(value: Any, depth: int = 0) -> Node:
-    """A node of ``{"text", "box"}``, ``{"image": {"file", "alt"}, "box"}`` or ``{"children": [...]}``."""
+    """A node of ``{"text", "box"}``, ``{"image": {"file", "alt"}, "box"}``, ``{"children": [...]}``, or ``{"lines":
+    [...]}`` of one text."""
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         raise AnnotationError(f"its tree holds something else than nodes, or is deeper than {_DEEPEST}")
-    children = value.get("children") or []
+    lines = value.get("lines") or []
+    children = value.get("children") or lines
     if not isinstance(children, list):
         raise AnnotationError("a node of its tree whose children are no list")
     if children:
-        return Node(tuple(_node(child, depth + 1) for child in children))
+        nodes = tuple(_node(child, depth + 1) for child in children)
+        if children is lines and not all(node.box is not None for node in nodes):
+            raise AnnotationError("lines of its tree that are no leaves")
+        return Node(nodes, is_text=children is lines)
     image = value.get("image")
     if isinstance(image, Mapping):
         text = f"img_src={image.get('file', '')} img_alt={image.get('alt', '')}"

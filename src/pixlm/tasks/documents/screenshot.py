@@ -88,9 +88,13 @@ class Screenshots(DocumentTask):
 
 
 def serialise(node: Node) -> str:
-    """A part as nested brackets: ``<<Pro> <$15>>``. A group of one is that one; what is empty is left out."""
+    """A part as nested brackets: ``<<Pro> <$15>>``. A group of one is that one, the lines of a text
+    are a leaf; what is empty is left out."""
     if node.box is not None:
         return f"<{node.box.text}>" if node.box.text else ""
+    if node.is_text:
+        text = " ".join(leaf.box.text for leaf in leaves(node) if leaf.box is not None and leaf.box.text)
+        return f"<{text}>" if text else ""
     inner = [text for child in node.children if (text := serialise(child))]
     return inner[0] if len(inner) == 1 else f"<{' '.join(inner)}>" if inner else ""
 
@@ -115,10 +119,10 @@ def choose_part(tree: Node, rng: np.random.Generator, most: int) -> Node:
         first = int(rng.integers(len(children)))
         run: list[Node] = []
         for child in children[first:]:
-            if len(serialise(Node((*run, child)))) > most:
+            if len(serialise(Node((*run, child), is_text=node.is_text))) > most:
                 break
             run.append(child)
-        node = Node(tuple(run)) if run else children[first]
+        node = Node(tuple(run), is_text=node.is_text) if run else children[first]
     return node
 
 

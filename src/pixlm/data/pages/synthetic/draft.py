@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from pixlm.data.pages.synthetic.fields import Fields
+from pixlm.data.pages.synthetic.html import Sources
 from pixlm.data.pages.synthetic.sheet import (
     BLACK,
     SIZES,
     WHITE,
-    Box,
+    Block,
     Colour,
     Fonts,
     Line,
@@ -34,7 +35,7 @@ _INKS: tuple[Colour, ...] = (
     *((0, 0, 0),) * 3,
     *((30, 30, 34), (52, 48, 44), (20, 30, 70), (70, 20, 24), (16, 60, 40), (84, 84, 88)),
 )
-_ACCENTS: tuple[Colour, ...] = (
+ACCENTS: tuple[Colour, ...] = (
     (20, 60, 140),
     (150, 24, 30),
     (18, 100, 60),
@@ -59,13 +60,14 @@ class Style:
 @dataclass
 class Draft:
     """One page. y: the row where the next block goes; parse: its fields, by names that are the same in all languages;
-    questions: (question, accepted answers)."""
+    questions: (question, accepted answers); html: files of screens, None where they are made up."""
 
     rng: np.random.Generator
     text: Text
     fields: Fields
     fonts: Fonts
     style: Style
+    html: Sources | None = None
     sheet: Sheet = field(init=False)
     look: Look = field(init=False)
     accent: Colour = field(init=False)
@@ -81,7 +83,7 @@ class Draft:
         fonts = self.fonts.choices(self.text.letters)
         paper = WHITE if self.style.plain else pick(self.rng, _PAPERS)
         ink = BLACK if self.style.plain else pick(self.rng, _INKS)
-        self.accent = BLACK if self.style.plain else pick(self.rng, _ACCENTS)
+        self.accent = BLACK if self.style.plain else pick(self.rng, ACCENTS)
         self.look = Look(
             pick(self.rng, sizes),
             ink,
@@ -180,21 +182,14 @@ class Draft:
 
 
 def nest(into: list[Tree], lines: Sequence[Line]) -> None:
-    """A block's lines: one as it is, several as a group."""
+    """A block's lines: one as it is, several as one text."""
     if lines:
-        into.append(lines[0] if len(lines) == 1 else list(lines))
+        into.append(lines[0] if len(lines) == 1 else Block(lines))
 
 
 def pick(rng: np.random.Generator, choices: Sequence[Any]) -> Any:
     """Any of them."""
     return choices[int(rng.integers(len(choices)))]
-
-
-def joined(first: Line, second: Line) -> Line:
-    """Two that stand beside each other as one line, the first read first."""
-    (a, b), (c, d) = zip(first.box[:2], second.box[:2], strict=True), zip(first.box[2:], second.box[2:], strict=True)
-    box: Box = (min(a), min(b), max(c), max(d))
-    return Line(f"{first.text} {second.text}", box, first.words + second.words)
 
 
 # ---- tables

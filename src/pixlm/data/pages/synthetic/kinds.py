@@ -1,11 +1,12 @@
-"""The kinds of pages that are mostly text: paragraphs, columns, headings, lists, tables, and single lines."""
+"""The kinds of pages that are mostly text: paragraphs, columns, headings, lists, tables, lines; and the list of all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pixlm.data.pages.synthetic import papers
-from pixlm.data.pages.synthetic.draft import Draft, draw_grid, joined, nest, pick, set_table
+from pixlm.data.pages.synthetic import papers, screens
+from pixlm.data.pages.synthetic.draft import Draft, draw_grid, pick, set_table
+from pixlm.data.pages.synthetic.lists import set_item
 from pixlm.data.pages.synthetic.sheet import Tree
 
 _BULLETS = ("•", "–", "*", "·")
@@ -97,23 +98,8 @@ def _list(draft: Draft, into: list[Tree], items: list[str], depth: int) -> bool:
     for _ in range(int(draft.rng.integers(2, 6))):
         marker = next(markers)
         text = draft.text.heading(draft.rng, 2, 18)
-        x = draft.margin + indent
         hanging = draft.sheet.text_width(marker, draft.look) + round(draft.look.size * 0.6)
-        y = draft.y
-        if y + draft.step > draft.bottom:
-            return False
-        point = draft.sheet.text(marker, draft.look, x, y, hanging + draft.look.size)
-        item = draft.block(text, x=x + hanging, gap=0.15, into=[])
-        if not item.lines:
-            return False
-        lines = item.lines
-        if point.lines:
-            # The marker and the line beside it are read as one.
-            place = draft.sheet.lines.index(point.lines[0])
-            lines = [joined(point.lines[0], item.lines[0]), *item.lines[1:]]
-            draft.sheet.lines[place : place + 2] = lines[:1]
-        nest(into, lines)
-        if item.rest.strip():
+        if set_item(draft, marker, text, into, draft.margin + indent, draft.inner - indent, hanging):
             return False
         items.append(text)
         if depth == 0 and draft.chance(0.25):
@@ -234,6 +220,8 @@ KINDS: dict[str, Callable[[Draft], None]] = {
     "forms": papers.forms,
     "receipts": papers.receipts,
     "invoices": papers.invoices,
+    "screens": screens.screens,
     "lines": lines,
+    "snippets": screens.snippets,
 }
 """By the name that --kinds takes."""

@@ -12,8 +12,9 @@ import numpy as np
 
 from pixlm.data.pages.synthetic.draft import Draft, Style
 from pixlm.data.pages.synthetic.fields import Fields
+from pixlm.data.pages.synthetic.html import split_html
 from pixlm.data.pages.synthetic.kinds import KINDS
-from pixlm.data.pages.synthetic.sheet import Box, Fonts, Line, Tree
+from pixlm.data.pages.synthetic.sheet import Block, Box, Fonts, Line, Tree
 from pixlm.data.pages.synthetic.texts import Texts, load_texts
 from pixlm.data.pages.synthetic.wear import Moved, Wear, Worn, encode, wear_page
 from pixlm.errors import UsageError
@@ -26,7 +27,7 @@ USUAL = ("paragraphs", "columns", "headings", "lists", "tables", "forms", "recei
 class Making:
     """All that pages depend on, beside their split and number.
 
-    kinds: with their weights; texts, fonts: files; words: a table of labels, or None; image: jpeg or png.
+    kinds: with their weights; texts, fonts, html: files; words: a table of labels, or None; image: jpeg or png.
     """
 
     texts: tuple[Path, ...]
@@ -37,6 +38,7 @@ class Making:
     wear: Wear = field(default_factory=Wear)
     image: str = "jpeg"
     seed: int = 0
+    html: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         width, height = self.style.size
@@ -58,7 +60,7 @@ class Making:
     def known(self) -> dict[str, Any]:
         """What is written down of it, so that a folder goes on with the same settings only."""
         values = asdict(self)
-        for name in ("texts", "fonts", "words"):
+        for name in ("texts", "fonts", "words", "html"):
             del values[name]  # files are known by what is in them
         return values
 
@@ -98,6 +100,7 @@ class Maker:
         self.making, self.split = making, split
         self.fonts = Fonts(making.fonts)
         self.texts: Texts = load_texts(making.texts, split, making.fonts)
+        self.html = split_html(making.html, split) if making.html else None
 
     def page(self, number: int) -> Page:
         """The page of this number, from 0: always the same."""
@@ -106,7 +109,7 @@ class Maker:
         shares = np.array(weights) / sum(weights)
         kind = str(names[int(rng.choice(len(names), p=shares))])
         text = self.texts.draw(rng)
-        draft = Draft(rng, text, Fields(text, rng, self.making.words), self.fonts, self.making.style)
+        draft = Draft(rng, text, Fields(text, rng, self.making.words), self.fonts, self.making.style, self.html)
         KINDS[kind](draft)
         worn = wear_page(draft.sheet.pixels, self.making.wear, rng)
         return Page(worn, kind, draft.tree, draft.sheet.lines, _annotation(draft, kind, worn.moved))
@@ -135,7 +138,9 @@ def _annotation(draft: Draft, kind: str, moved: Moved | None) -> dict[str, Any]:
         return {"text": line.text, "box": place(line.box)["box"]}
 
     def node(tree: Tree) -> dict[str, Any]:
-        return leaf(tree) if isinstance(tree, Line) else {"children": [node(one) for one in tree if one]}
+        if isinstance(tree, Line):
+            return leaf(tree)
+        return {"lines" if isinstance(tree, Block) else "children": [node(one) for one in tree if one]}
 
     annotation: dict[str, Any] = {
         "label": kind,
@@ -149,7 +154,7 @@ def _annotation(draft: Draft, kind: str, moved: Moved | None) -> dict[str, Any]:
     }
     if draft.parse:
         annotation["gt_parse"] = draft.parse
-    if kind != "lines" and draft.sheet.lines:
+    if "text_sequence" not in draft.parse and draft.sheet.lines:
         annotation["caption"] = draft.parse.get("title") or draft.parse.get("company") or draft.sheet.lines[0].text
     if draft.questions:
         annotation["questions"] = [{"question": text, "answers": answers} for text, answers in draft.questions]

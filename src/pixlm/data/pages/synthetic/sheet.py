@@ -83,6 +83,10 @@ Tree = Line | list["Tree"]
 """Lines, nested."""
 
 
+class Block(list[Tree]):
+    """The lines of one text, such as a paragraph."""
+
+
 @dataclass
 class Set:
     """A block that was set. bottom: the row behind it; rest: its text that did not fit."""
@@ -99,6 +103,11 @@ class Fonts:
         self.files = tuple(files)
         self._covered = {file: frozenset().union(*(face.code_points for face in faces_of(file))) for file in files}
         self._open: OrderedDict[tuple[Path | None, int], TextRenderer] = OrderedDict()
+
+    def shown(self, text: str) -> str:
+        """A text without the characters that the default family does not have."""
+        usual = self.renderer(None, SIZES[0])
+        return "".join(char for char in text if char.isspace() or usual.covers(char))
 
     def choices(self, letters: str) -> list[Path | None]:
         """The fonts that have these letters; the default family (None) where no file has them."""
@@ -138,7 +147,7 @@ class Sheet:
 
     def text_width(self, text: str, look: Look) -> int:
         """Pixels that a text takes on one line."""
-        return self.fonts.renderer(look.font, look.size).text_width(text) + _bold_pixels(look) * 2
+        return self.fonts.renderer(look.font, look.size).text_width(text) + 2 * look.bold * _bold_pixels(look)
 
     def fill(self, x: float, y: float, width: float, height: float, colour: Colour) -> None:
         """A rectangle."""
@@ -212,22 +221,27 @@ class Sheet:
         ink = 255 - page.pixel_values[:used]
         if look.bold:
             ink = _bolder(ink, _bold_pixels(look))
-        colours = [(look.colour, ink)]
-        for mark in marks:
-            part = np.zeros_like(ink)
-            for word in page.words:
-                if word.start < mark.end and word.end > mark.start:
-                    area = slice(word.y0, word.y1), slice(max(word.x0 - 1, 0), word.x1 + 2)
-                    part[area] = _bolder(ink[area], _bold_pixels(look)) if mark.bold else ink[area]
-                    if mark.underline:
-                        part[_baseline(word, look), word.x0 : word.x1] = 255
-                    ink[area] = 0
-            colours.append((mark.colour or look.colour, part))
+        marked = []
+        for word in page.words if marks else ():
+            of_word = [mark for mark in marks if word.start < mark.end and word.end > mark.start]
+            if of_word:
+                x0 = max(word.x0 - 1, 0)
+                area = slice(word.y0, word.y1), slice(x0, word.x1 + 2)
+                part = ink[area].copy()
+                ink[area] = 0
+                if any(mark.bold for mark in of_word):
+                    part = _bolder(part, _bold_pixels(look))
+                if any(mark.underline for mark in of_word):
+                    row = _baseline(word, look)
+                    part[row.start - word.y0 : row.stop - word.y0] = 255
+                colour = next((mark.colour for mark in of_word if mark.colour), look.colour)
+                marked.append((part, x0, word.y0, colour))
         if look.underline:
-            for word in page.lines:
-                ink[_baseline(word, look), word.x0 : word.x1] = 255
-        for colour, part in colours:
-            self._blend(part, left, top, colour)
+            for line in page.lines:
+                ink[_baseline(line, look), line.x0 : line.x1] = 255
+        self._blend(ink, left, top, look.colour)
+        for part, x, y, colour in marked:
+            self._blend(part, left + x, top + y, colour)
 
     def _blend(self, ink: np.ndarray, left: int, top: int, colour: Colour) -> None:
         y0, x0 = max(top, 0), max(left, 0)
@@ -257,7 +271,7 @@ def _lines_of(text: str, page: RenderedPage, left: int, top: int) -> list[Line]:
 
 
 def _bold_pixels(look: Look) -> int:
-    return max(round(look.size / 18), 1) if look.bold else 1
+    return max(round(look.size / 18), 1)
 
 
 def _bolder(ink: np.ndarray, pixels: int) -> np.ndarray:

@@ -173,16 +173,19 @@ def _paragraphs(path: Path) -> Iterable[str]:
         read += len(line.encode())
         if read > _MOST_BYTES:
             return
-        if paragraph := " ".join(_printable(line).split()):
+        if paragraph := " ".join(printable(line).split()):
             yield unicodedata.normalize("NFC", paragraph)
 
 
-def _printable(line: str) -> str:
-    """Without controls and marks of direction, which a page shows nothing of."""
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in line if c not in _DIRECTIONS)
+def printable(text: str) -> str:
+    """Without controls (but for line feeds), soft hyphens and marks of direction, which a page shows nothing of."""
+    return text.translate(_NOT_SHOWN)
 
 
-_DIRECTIONS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad")
+_NOT_SHOWN: dict[int, str | None] = {
+    **dict.fromkeys((*range(10), *range(11, 32), *range(127, 160), 8232, 8233), " "),
+    **dict.fromkeys((173, 1564, 8206, 8207, 65279, *range(8234, 8239), *range(8294, 8298))),
+}
 
 
 def _passages(paragraph: str) -> list[str]:

@@ -116,7 +116,7 @@ def write_pages(
 
 def _begin(making: Making, output: Path, about: dict[str, Any]) -> None:
     """Write down how the set is made; or check that the one that is there is made in the same way."""
-    given = [*making.texts, *making.fonts, *([making.words] if making.words else [])]
+    given = [*making.texts, *making.fonts, *making.html, *([making.words] if making.words else [])]
     inputs = [{"file": path.name, "bytes": digests.size(path), "sha256": digests.sha256(path)} for path in given]
     plan = {"pixlm": pixlm.__version__, **about, **making.known(), "inputs": inputs}
     path = output / PLAN
