@@ -96,7 +96,7 @@ def test_dropout_varies_where_patches_were_removed():
     assert other.variance[removed].mean() > found.variance[removed].mean()
     columns = ~np.repeat(removed, 16)
     np.testing.assert_array_equal(found.mean[:, columns], found.plain.original[:, columns])
-    picture = draw_uncertainty(found, 16, scale=1)
+    picture = draw_uncertainty(found, scale=1)
     assert picture.ndim == 3
     # Nothing stays behind.
     assert not model.model.training

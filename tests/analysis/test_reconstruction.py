@@ -46,7 +46,7 @@ def test_the_picture_has_three_panels_and_tints_what_was_removed(folder):
     model = package.load(str(folder))
     result = model.reconstruct(TEXT, seed=1)
     for columns in (6, 100):
-        picture = panels(result, model.encoder.renderer, columns=columns, scale=2)
+        picture = panels(result, columns=columns, scale=2)
         assert picture.dtype == np.uint8
         assert picture.shape[2] == 3
         tinted = (picture == (255, 236, 170)).all(-1)
@@ -131,6 +131,37 @@ def test_an_animation_goes_over_mask_ratios(folder, tmp_path, pixlm):
     assert picture.info["loop"] == 0
 
 
+def test_passes_with_dropout_are_a_panel_and_numbers(folder, tmp_path, pixlm):
+    plain, target, numbers = tmp_path / "plain.png", tmp_path / "doubt.png", tmp_path / "doubt.json"
+    command = ("reconstruct", TEXT, "--model", folder, "--metrics", numbers)
+    assert pixlm(*command, "--output", plain)[0] == 0
+    without = json.loads(numbers.read_text())["reconstructions"][0]
+    code, _, error = pixlm(*command, "--output", target, "--samples", 3, "--dropout", "0.2")
+    assert code == 0, error
+    (found,) = json.loads(numbers.read_text())["reconstructions"]
+    doubt = found.pop("uncertainty")
+    assert found == without
+    assert (doubt["samples"], doubt["dropout"]) == (3, 0.2)
+    assert [one["patch"] for one in doubt["patches"]] == found["removed"]
+    assert all(one["variance"] > 0 for one in doubt["patches"])
+    panes = [np.asarray(Image.open(path)) for path in (plain, target)]
+    assert panes[1].shape[0] > panes[0].shape[0]
+    height = panes[0].shape[0] - 12
+    assert (panes[0][:height, 12:-12] == panes[1][:height, 12 : panes[0].shape[1] - 12]).all()
+    assert (panes[1][height + 12 :] == (255, 96, 32)).all(-1).any()  # paper of the patch that is least sure
+
+
+def test_a_picture_that_gets_too_large_is_refused(folder, tmp_path, pixlm):
+    target = tmp_path / "big.png"
+    code, _, error = pixlm(
+        "reconstruct", *[f"{TEXT} {number} " * 10 for number in range(6)], "--model", folder, "--output", target,
+        "--scale", 32, "--no-read",
+    )  # fmt: skip
+    assert code == 2
+    assert "a smaller --scale" in error
+    assert not target.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -143,6 +174,9 @@ def test_an_animation_goes_over_mask_ratios(folder, tmp_path, pixlm):
         (("a", "--panels", "blend"), "choose among original, masked"),
         (("a", "--patches", "99"), "the text has the patches 0 to"),
         (("a", "--patches", "-1"), "counted from 0"),
+        (("a", "--scale", "33"), "must be 32 or less"),
+        (("a", "--samples", "1", "--dropout", "0.1"), "use 2 or more"),
+        (("a", "--dropout", "0.1"), "is that of --samples"),
     ],
 )
 def test_wrong_use_is_one_line(arguments, message, folder, pixlm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixlm.analysis.relevance_picture import caption_strip
-from pixlm.analysis.tint import Pixels, tinted
+from pixlm.analysis.captions import caption_strip
+from pixlm.analysis.reconstruction import titled
+from pixlm.analysis.tint import tinted
 from pixlm.data.encoders import Text
 from pixlm.data.masking import Masking
 from pixlm.errors import UsageError
 from pixlm.inference import PixelLM, Reconstruction
 from pixlm.models.pixel.base import PixelPreTrainedModel
-from pixlm.rendering.picture import enlarge, stack, wrap
+from pixlm.rendering.picture import Pixels, enlarge, stack, wrap
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Uncertainty:
         if len(variance) < 3 or not np.ptp(variance) or not np.ptp(error):
             return None
         return float(spearmanr(variance, error).statistic)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; ``patches`` are the removed ones."""
+        patches = [
+            {"patch": int(place), "variance": float(self.variance[place]), "error": float(self.error[place])}
+            for place in self.plain.removed.nonzero()[0]
+        ]
+        return {"samples": self.samples, "dropout": self.rate, "correlation": self.correlation, "patches": patches}
 
 
 def monte_carlo(
@@ -94,22 +103,17 @@ def monte_carlo(
     )
 
 
-def draw_uncertainty(found: Uncertainty, patch: int, *, columns: int = 32, scale: int = 3) -> Pixels:
-    """The text, and the mean of the passes on paper coloured by the standard deviation; RGB [height, width, 3]."""
+def draw_uncertainty(
+    found: Uncertainty, *, columns: int = 32, scale: int = 3, shown: Sequence[str] = ("original", "masked")
+) -> Pixels:
+    """The panels of the text without dropout (:func:`pixlm.analysis.reconstruction.panels`), and below them the mean of
+    the passes on paper coloured by the standard deviation; RGB [height, width, 3]."""
     columns = max(1, min(columns, len(found.variance)))
     deviation = np.sqrt(found.variance)
-    masked = np.array(found.plain.original)
-    masked[:, np.repeat(found.plain.removed, patch)] = 255
+    patch = len(found.mean)
     title = f"mean of {found.samples} passes; colour: standard deviation, up to {deviation.max(initial=0):.3f}"
-    pages = [
-        caption_strip("original"),
-        enlarge(wrap(found.plain.original, columns, patch), scale),
-        caption_strip("what the model saw"),
-        enlarge(wrap(masked, columns, patch), scale),
-        caption_strip(title),
-        enlarge(wrap(tinted(found.mean, deviation, patch), columns, patch), scale),
-    ]
-    return stack(pages)
+    page = enlarge(wrap(tinted(found.mean, deviation, patch), columns, patch), scale)
+    return stack([*titled(found.plain, columns=columns, scale=scale, shown=shown), caption_strip(title), page])
 
 
 @contextlib.contextmanager

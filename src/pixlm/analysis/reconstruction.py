@@ -12,18 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import PreTrainedModel
 
+from pixlm.analysis.captions import caption_strip
 from pixlm.analysis.readback import ReadBack
+from pixlm.analysis.tint import REMOVED, on_paper
 from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.data.masking import Masking
 from pixlm.errors import UsageError
 from pixlm.inference import PixelLM, Reconstruction
-from pixlm.rendering import TextRenderer
-from pixlm.rendering.picture import enlarge, picture, stack, wrap
+from pixlm.rendering.picture import Pixels, enlarge, stack, wrap
 
-Pixels = NDArray[np.uint8]
-
-TINT = (255, 236, 170)
-"""Paper colour of patches that were removed, so that an eye finds them in the reconstruction."""
 PANELS = ("original", "masked", "predicted", "reconstructed")
 """predicted: what the model drew, alone; reconstructed: that in its place among the patches that it saw."""
 SHOWN = ("original", "masked", "reconstructed")
@@ -31,7 +28,7 @@ _GREY = 226
 """Paper of patches that the panel "predicted" says nothing about."""
 
 
-def panel(name: str, reconstruction: Reconstruction, patch: int, *, columns: int = 32, scale: int = 3) -> Pixels:
+def panel(name: str, reconstruction: Reconstruction, *, columns: int = 32, scale: int = 3) -> Pixels:
     """One of :data:`PANELS` as an RGB picture, wrapped to lines of ``columns`` patches; removed patches are tinted."""
     if name not in PANELS:
         raise UsageError(f"panel {name!r}: choose among {', '.join(PANELS)}")
@@ -41,6 +38,7 @@ def panel(name: str, reconstruction: Reconstruction, patch: int, *, columns: int
         "predicted": reconstruction.reconstructed,
         "reconstructed": reconstruction.reconstructed,
     }[name]
+    patch = len(strip)
     page = enlarge(wrap(strip, columns, patch), scale)
     if name == "original":
         return page
@@ -50,7 +48,7 @@ def panel(name: str, reconstruction: Reconstruction, patch: int, *, columns: int
         page[removed] = 255
     elif name == "predicted":
         page[seen] = _GREY
-    page[removed] = (page[removed].astype(np.uint16) * np.array(TINT, np.uint16) // 255).astype(np.uint8)
+    page[removed] = on_paper(page[removed], REMOVED)
     return page
 
 
@@ -63,14 +61,14 @@ def _places(patches: NDArray[np.bool_], columns: int, size: int) -> NDArray[np.b
 
 
 def panels(
-    reconstruction: Reconstruction,
-    renderer: TextRenderer,
-    *,
-    columns: int = 32,
-    scale: int = 3,
-    shown: Sequence[str] = SHOWN,
+    reconstruction: Reconstruction, *, columns: int = 32, scale: int = 3, shown: Sequence[str] = SHOWN
 ) -> Pixels:
     """An RGB picture [height, width, 3] of titled panels, each wrapped to lines of ``columns`` patches."""
+    return stack(titled(reconstruction, columns=columns, scale=scale, shown=shown))
+
+
+def titled(reconstruction: Reconstruction, *, columns: int, scale: int, shown: Sequence[str]) -> list[Pixels]:
+    """Titles and panels by turns, each a picture by itself."""
     titles = {
         "masked": f"masked: {reconstruction.removed.mean():.0%} of the patches removed",
         "predicted": "predicted: what the model drew",
@@ -79,9 +77,9 @@ def panels(
     columns = min(columns, max(len(reconstruction.removed), 1))
     pages = []
     for name in shown:
-        page = panel(name, reconstruction, renderer.pixels_per_patch, columns=columns, scale=scale)
-        pages += [_title(titles.get(name, name), renderer), page]
-    return stack(pages)
+        page = panel(name, reconstruction, columns=columns, scale=scale)
+        pages += [caption_strip(titles.get(name, name)), page]
+    return pages
 
 
 def sheet(pages: Sequence[Pixels]) -> Pixels:
@@ -131,14 +129,20 @@ def measures(text: str, seed: int, reconstruction: Reconstruction, read: ReadBac
     return found
 
 
+def means(found: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Over :func:`measures` of reconstructions: errors weighed by removed patches, accuracy by removed characters."""
+    patches = [len(one["removed"]) for one in found]
+    means = {
+        name: sum(float(one[name]) * count for one, count in zip(found, patches, strict=True)) / max(sum(patches), 1)
+        for name in ("loss", "masked_mse")
+    }
+    characters = sum(int(one.get("characters_removed", 0)) for one in found)
+    if characters:
+        means["read_accuracy"] = sum(int(one.get("characters_right", 0)) for one in found) / characters
+    return means
+
+
 def reconstruct_in_training(model: PreTrainedModel, encoder: InputEncoder, text: str, masking: Masking) -> Pixels:
     """The panels of a text, masked in the same way every time; random numbers of the run are left alone."""
     assert isinstance(encoder, RenderedText)
-    return panels(PixelLM(model, encoder).reconstruct(text, masking), encoder.renderer, scale=2)
-
-
-def _title(text: str, renderer: TextRenderer) -> Pixels:
-    """The panel's title, drawn by the model's own renderer without the closing black patch."""
-    rendered = renderer.render(text, padding=False)
-    strip = rendered.pixel_values[:, : rendered.num_text_patches * renderer.pixels_per_patch]
-    return picture(strip, patch=renderer.pixels_per_patch, columns=rendered.num_text_patches, scale=1)
+    return panels(PixelLM(model, encoder).reconstruct(text, masking), scale=2)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import functools
 import html
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pixlm import files
+from pixlm.analysis.captions import caption_strip, own_renderer
 from pixlm.analysis.explanation import Explanation
-from pixlm.analysis.tint import Pixels, colours, tinted
-from pixlm.rendering import TextRenderer
-from pixlm.rendering.picture import enlarge, picture, save_png, stack, wrap
+from pixlm.analysis.tint import colours, tinted
+from pixlm.rendering.picture import Pixels, data_uri, enlarge, save_png, stack, wrap
 
 
 def draw(explanations: Sequence[Explanation], *, columns: int = 40, scale: int = 2) -> Pixels:
@@ -52,10 +48,9 @@ def draw_svg(explanations: Sequence[Explanation], *, columns: int = 40, scale: i
         for x, y, _, (red, green, blue) in cells:
             parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="rgb({red},{green},{blue})"/>')
         page = wrap(strip, wide, patch)
-        image = f"data:image/png;base64,{base64.b64encode(_ink(page)).decode('ascii')}"
         parts.append(
             f'<image x="12" y="{top}" width="{wide * side}" height="{lines * side}" preserveAspectRatio="none" '
-            f'style="image-rendering:pixelated" href="{image}"/>'
+            f'style="image-rendering:pixelated" href="{data_uri(_ink(page))}"/>'
         )
         for x, y, number, _ in cells:
             title = f"<title>{html.escape(titles[number])}</title>"
@@ -88,7 +83,7 @@ def _strip(one: Explanation) -> tuple[Pixels, NDArray[np.float32], int]:
     if one.pixels is not None:
         patch = one.pixels.shape[0]
         return one.pixels[:, : len(one.values) * patch], one.values, patch
-    renderer = _own_renderer()
+    renderer = own_renderer()
     patch = renderer.pixels_per_patch
     strips: list[Pixels] = []
     values: list[float] = []
@@ -111,31 +106,14 @@ def _titles(one: Explanation, count: int) -> list[str]:
         for span, value in zip(one.spans, one.values, strict=True)
     ]
     if one.pixels is None:
-        renderer = _own_renderer()
+        renderer = own_renderer()
         pieces = [piece for piece, span in zip(shown, one.spans, strict=True) if span is not None]
         shown = [pair for pair in pieces for _ in range(renderer.render(pair[0], padding=False).num_text_patches)]
     shown += [("", 0.0)] * (count - len(shown))
     return [f"{text}: {value:.4g}" for text, value in shown]
 
 
-@functools.cache
-def _own_renderer() -> TextRenderer:
-    return TextRenderer(max_seq_length=64)
-
-
-def _ink(page: Pixels) -> bytes:
-    """A PNG with black where there is ink, and nothing where there is paper; coloured ink keeps its colour."""
+def _ink(page: Pixels) -> Pixels:
+    """RGBA: black where there is ink, and nothing where there is paper; coloured ink keeps its colour."""
     darkness = 255 - page.min(axis=2)
-    image = Image.fromarray(np.dstack([page if np.ptp(page, axis=2).any() else np.zeros_like(page), darkness]))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def caption_strip(text: str) -> Pixels:
-    """A line of text as a picture."""
-    renderer = _own_renderer()
-    rendered = renderer.render(text, padding=False)
-    patch = renderer.pixels_per_patch
-    strip = rendered.pixel_values[:, : rendered.num_text_patches * patch]
-    return picture(strip, patch=patch, columns=rendered.num_text_patches, scale=1)
+    return np.dstack([page if np.ptp(page, axis=2).any() else np.zeros_like(page), darkness])

@@ -6,8 +6,6 @@ damaged is said on the page.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import math
 from collections import Counter, defaultdict
@@ -22,7 +20,6 @@ import jinja2
 import numpy as np
 import yaml
 from markupsafe import Markup
-from numpy.typing import NDArray
 from PIL import Image
 
 import pixlm
@@ -34,7 +31,7 @@ from pixlm.analysis.tree_picture import tree_svg
 from pixlm.errors import PixlmError, UsageError
 from pixlm.inference import PixelLM
 from pixlm.rendering import TextRenderer
-from pixlm.rendering.picture import picture
+from pixlm.rendering.picture import data_uri, picture
 from pixlm.training.output import INPUTS, LOG, METRICS, RUN
 
 _MOST_LINES = 200_000
@@ -315,16 +312,10 @@ def _example(row: dict[str, Any], renderer: TextRenderer | None, model: PixelLM 
     if not svg and renderer is not None and text:
         try:
             strip = renderer.render(text, padding=False).pixel_values
-            image = _data_uri(picture(strip, patch=renderer.pixels_per_patch, columns=48, scale=1))
+            image = data_uri(picture(strip, patch=renderer.pixels_per_patch, columns=48, scale=1))
         except PixlmError:
             image = ""
     return {"id": str(row.get("id", "")), "said": said[:2000], "wrong": wrong[:2000], "svg": svg, "image": image}
-
-
-def _data_uri(pixels: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _pictures(folder: Path) -> list[tuple[str, str]]:
@@ -334,7 +325,7 @@ def _pictures(folder: Path) -> list[tuple[str, str]]:
         try:
             with Image.open(path, formats=["PNG"]) as image:
                 if image.width * image.height <= 4_000_000:
-                    found.append((path.name, _data_uri(np.asarray(image.convert("RGB")))))
+                    found.append((path.name, data_uri(np.asarray(image.convert("RGB")))))
         except (OSError, ValueError, SyntaxError):
             continue
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Pixels = NDArray[np.uint8]
+from pixlm.rendering.picture import Pixels, coloured
 
+REMOVED = (255, 236, 170)
+"""Paper of patches that a model did not see, so that an eye finds them."""
 FOR = (255, 96, 32)
 """Paper of the patch with the largest value."""
 AGAINST = (64, 128, 255)
@@ -24,8 +26,11 @@ def colours(values: NDArray[np.floating]) -> list[tuple[int, int, int]]:
     return mixed
 
 
+def on_paper(pixels: Pixels, paper: ArrayLike) -> Pixels:
+    """RGB pixels [..., 3] with the white of their paper replaced by a colour; both broadcast."""
+    return (pixels.astype(np.uint16) * np.asarray(paper, np.uint16) // 255).astype(np.uint8)
+
+
 def tinted(strip: Pixels, values: NDArray[np.floating], patch: int) -> Pixels:
     """A strip [P, P*L] or [P, P*L, 3] in colour, each patch on the paper of its value [L]."""
-    paper = np.array(colours(values), np.uint16).repeat(patch, axis=0)[None]
-    whole = strip if strip.ndim == 3 else np.repeat(strip[:, :, None], 3, axis=2)
-    return (whole.astype(np.uint16) * paper // 255).astype(np.uint8)
+    return on_paper(coloured(strip), np.array(colours(values)).repeat(patch, axis=0)[None])

@@ -85,7 +85,7 @@ def reconstruct(served: Served, text: str, strategy: str, masking: str, ratio: f
     other = (
         "" if renderer.strategy == own else pictures.note(f"The model was trained on {own}: expect less of it here.")
     )
-    return other + pictures.reconstruction(result, read, renderer.pixels_per_patch)
+    return other + pictures.reconstruction(result, read)
 
 
 def _masking(masking: str, ratio: float, patches: str) -> Masking:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pixlm.analysis.readback import ReadBack
 from pixlm.analysis.reading import fields_of
 from pixlm.analysis.reconstruction import PANELS, panel
+from pixlm.analysis.tint import REMOVED, on_paper
 from pixlm.inference import Reconstruction
-from pixlm.rendering.picture import picture
+from pixlm.rendering.picture import coloured, data_uri, picture
 
 _COLUMNS = (("broad", 32), ("narrow", 9))
 """Patches per line, two pixels a pixel, on a wide screen and on a phone's: the style shows one of the two."""
@@ -31,10 +29,7 @@ _TAGS = ("#cfe3ff", "#d5f2d0", "#ffe2c2", "#f3d3f0", "#fff0b0", "#cdeff0", "#e5d
 
 def image(pixels: NDArray[np.uint8], about: str, *, name: str = "strip") -> str:
     """A picture within the page."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img class="px-{name}" alt="{html.escape(about, quote=True)}" src="data:image/png;base64,{data}">'
+    return f'<img class="px-{name}" alt="{html.escape(about, quote=True)}" src="{data_uri(pixels)}">'
 
 
 def error(message: str) -> str:
@@ -50,22 +45,19 @@ def note(message: str) -> str:
 def strip_of_buttons(strip: NDArray[np.uint8], patch: int, chosen: Sequence[int]) -> str:
     """The strip as buttons, a patch each, pressed where chosen: works with mouse, touch and keys."""
     count = strip.shape[1] // patch
-    buffer = io.BytesIO()
-    Image.fromarray(strip).save(buffer, format="PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
     buttons = "".join(
         f'<button type="button" data-patch="{number}" aria-pressed="{"true" if number in chosen else "false"}" '
         f'aria-label="patch {number}" style="background-position:{-number * 32}px 0"></button>'
         for number in range(count)
     )
-    style = f"--strip:url(data:image/png;base64,{data});--wide:{count * 32}px"
+    style = f"--strip:url({data_uri(strip)});--wide:{count * 32}px"
     return f'<div class="px-buttons" style="{style}" role="group" aria-label="patches">{buttons}</div>'
 
 
-def reconstruction(result: Reconstruction, read: ReadBack | None, patch: int) -> str:
+def reconstruction(result: Reconstruction, read: ReadBack | None) -> str:
     """The four panels, what was measured, and the text read back with the confidence of each cell."""
     figures = "".join(
-        f"<figure><figcaption>{_TITLES[name]}</figcaption>{_panel(name, result, patch)}</figure>" for name in PANELS
+        f"<figure><figcaption>{_TITLES[name]}</figcaption>{_panel(name, result)}</figure>" for name in PANELS
     )
     facts = [
         f"{int(result.removed.sum())} of {len(result.removed)} patches removed",
@@ -79,9 +71,9 @@ def reconstruction(result: Reconstruction, read: ReadBack | None, patch: int) ->
     return f'<div class="px-panels">{figures}</div><p class="px-facts">{html.escape("; ".join(facts))}</p>{_read(read)}'
 
 
-def _panel(name: str, result: Reconstruction, patch: int) -> str:
+def _panel(name: str, result: Reconstruction) -> str:
     return "".join(
-        image(panel(name, result, patch, columns=min(most, len(result.removed)), scale=2), _TITLES[name], name=screen)
+        image(panel(name, result, columns=min(most, len(result.removed)), scale=2), _TITLES[name], name=screen)
         for screen, most in _COLUMNS
     )
 
@@ -103,10 +95,8 @@ def continuation(strip: NDArray[np.uint8] | None, kept: int, patch: int, text: s
     """What was generated; of a strip the drawn part stands on yellow paper."""
     shown = ""
     if strip is not None:
-        colour = strip if strip.ndim == 3 else np.repeat(strip[..., None], 3, axis=-1)
-        colour = colour.copy()
-        drawn = colour[:, kept * patch :].astype(np.uint16)
-        colour[:, kept * patch :] = (drawn * np.array((255, 236, 170), np.uint16) // 255).astype(np.uint8)
+        colour = coloured(strip).copy()
+        colour[:, kept * patch :] = on_paper(colour[:, kept * patch :], REMOVED)
         for screen, most in _COLUMNS:
             shown += image(picture(colour, patch=patch, columns=most, scale=2), "prompt and what follows", name=screen)
     said = f'<p class="px-said">{html.escape(text)}</p>' if text else ""

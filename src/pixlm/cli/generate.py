@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from pixlm import files, inference
-from pixlm.cli.parse import parse
+from pixlm.cli.parse import check_picture, parse
 from pixlm.cli.report import print_results
 from pixlm.data.pretraining.documents import Found, Reading, documents, units_of
 from pixlm.errors import UsageError
@@ -76,8 +76,7 @@ def main(arguments: list[str]) -> int:
         raise UsageError("no model given; name the folder of a pretraining run with --model")
     if bool(args.prompt) == (args.data is not None):
         raise UsageError("give either --prompt TEXT or --data FILE")
-    if args.columns < 1 or args.scale < 1:
-        raise UsageError("--columns and --scale must be 1 or more")
+    check_picture(args.columns, args.scale)
     candidates = None if args.candidates is None else "\n".join(_texts(args.candidates, args.column))
     modality = None if args.mode is None else _MODALITY[Mode(args.mode)]
     model = inference.load(args.model, modality=modality)

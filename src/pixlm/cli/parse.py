@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config")
 
+_LARGEST = 32
+"""Pixels of a picture, on a side, for one pixel of a patch."""
+
 
 def parse(
     kind: type[Config], verb: str, description: str, arguments: list[str], *, default: Config | None = None
@@ -24,6 +27,14 @@ def parse(
     """Parse ``arguments`` into ``kind``; ``--help`` exits with 0, a wrong flag with 2, after saying why."""
     options: dict[str, Any] = {} if default is None else {"default": default}
     return cast(Config, tyro.cli(kind, args=arguments, prog=f"pixlm {verb}", description=description, **options))
+
+
+def check_picture(columns: int, scale: int) -> None:
+    """Raise a UsageError for a --columns or a --scale that no picture can have."""
+    if columns < 1 or scale < 1:
+        raise UsageError("--columns and --scale must be 1 or more")
+    if scale > _LARGEST:
+        raise UsageError(f"--scale {scale}: must be {_LARGEST} or less")
 
 
 def parse_run(

@@ -10,19 +10,23 @@ from typing import Any
 import tyro
 
 from pixlm import files, inference
+from pixlm.analysis.dropout import draw_uncertainty, monte_carlo
 from pixlm.analysis.readback import ReadBack, read_back
-from pixlm.analysis.reconstruction import PANELS, SHOWN, measures, panels, save_animation, sheet
-from pixlm.cli.parse import parse
+from pixlm.analysis.reconstruction import PANELS, SHOWN, means, measures, panels, save_animation, sheet
+from pixlm.cli.parse import check_picture, parse
+from pixlm.cli.progress import bar
 from pixlm.data.encoders import RenderedText
 from pixlm.data.masking import ChosenMasking, Masking
 from pixlm.errors import UsageError
-from pixlm.rendering.picture import save_png
+from pixlm.rendering.picture import Pixels, save_png
 from pixlm.training.config import MaskConfig
 from pixlm.training.pretrain import masking_for
 
 _RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _MOST_TEXTS = 200
 """On one sheet."""
+_MOST_PIXELS = 100_000_000
+"""Of all pictures of a sheet or an animation together."""
 
 
 @dataclass
@@ -53,6 +57,10 @@ class Reconstruct:
     """Mask ratios of an animation; not given: 0.1 to 0.9."""
     read: bool = True
     """Read the reconstruction back, where the model's text stands in cells; a script's first takes seconds."""
+    samples: int = 0
+    """Also fill in so many times with dropout, and draw by colour how much the results differ; 0: do not."""
+    dropout: float | None = None
+    """Rate of that dropout; not given: that of the model's training, which is 0 for some models: name one then."""
     mask: MaskConfig = field(default_factory=MaskConfig)
     """Which patches are removed."""
 
@@ -65,16 +73,19 @@ def main(arguments: list[str]) -> int:
     path = Path(args.output).expanduser()
     moving = _check(args, path, texts)
     model = inference.load(args.model)
-    pages, found = [], []
+    pages: list[Pixels] = []
+    found: list[dict[str, Any]] = []
     for text in texts:
         for masking in _maskings(args, moving):
-            result = model.reconstruct(text, masking, seed=args.seed)
-            assert isinstance(model.encoder, RenderedText)
-            renderer = model.encoder.renderer
-            read = read_back(result, text, renderer) if args.read else None
-            pages.append(panels(result, renderer, columns=args.columns, scale=args.scale, shown=args.panels))
-            found.append(measures(text, args.seed, result, read))
-            print(_line(text if len(texts) > 1 else "", result, read))
+            page, measured, line = _reconstruct(args, model, text, masking)
+            pages.append(page)
+            found.append(measured)
+            print(f"{text}\n  {line}" if len(texts) > 1 else line)
+            if sum(one.shape[0] * one.shape[1] for one in pages) > _MOST_PIXELS:
+                raise UsageError(
+                    f"the picture gets larger than {_MOST_PIXELS // 10**6} million pixels: give fewer texts or ratios, "
+                    "or a smaller --scale"
+                )
     if moving:
         save_animation(pages, path)
     else:
@@ -83,9 +94,28 @@ def main(arguments: list[str]) -> int:
     if args.metrics is not None:
         target = Path(args.metrics).expanduser()
         target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(target, {"model": args.model, "reconstructions": found, **_means(found)})
+        files.write_json(target, {"model": args.model, "reconstructions": found, **means(found)})
         print(target)
     return 0
+
+
+def _reconstruct(
+    args: Reconstruct, model: inference.PixelLM, text: str, masking: Masking
+) -> tuple[Pixels, dict[str, Any], str]:
+    """(picture, what was measured, the same in a line)"""
+    looks: dict[str, Any] = {"columns": args.columns, "scale": args.scale, "shown": args.panels}
+    if args.samples:
+        with bar("passes", args.samples) as done:
+            doubt = monte_carlo(
+                model, text, masking, samples=args.samples, seed=args.seed, rate=args.dropout, on_sample=done
+            )
+        result, page, more = doubt.plain, draw_uncertainty(doubt, **looks), {"uncertainty": doubt.as_json()}
+    else:
+        result = model.reconstruct(text, masking, seed=args.seed)
+        page, more = panels(result, **looks), {}
+    assert isinstance(model.encoder, RenderedText)
+    read = read_back(result, text, model.encoder.renderer) if args.read else None
+    return page, {**measures(text, args.seed, result, read), **more}, _line(result, read)
 
 
 def _texts(args: Reconstruct) -> list[str]:
@@ -112,8 +142,7 @@ def _check(args: Reconstruct, path: Path, texts: list[str]) -> bool:
     """Whether the picture is an animation. Raises UsageError for settings that cannot be."""
     if not args.model:
         raise UsageError("no model given; name the folder of a pretraining run with --model")
-    if args.columns < 1 or args.scale < 1:
-        raise UsageError("--columns and --scale must be 1 or more")
+    check_picture(args.columns, args.scale)
     if not args.panels or not set(args.panels) <= set(PANELS):
         raise UsageError(f"--panels {' '.join(args.panels)}: choose among {', '.join(PANELS)}")
     moving = path.suffix.lower() == ".gif"
@@ -121,6 +150,8 @@ def _check(args: Reconstruct, path: Path, texts: list[str]) -> bool:
         raise UsageError(f"--output {args.output}: name a file that ends in .png, or in .gif for an animation")
     if moving and (len(texts) > 1 or args.patches):
         raise UsageError("an animation is of one text over mask ratios; give one text, without --patches")
+    if args.dropout is not None and not args.samples:
+        raise UsageError("--dropout is that of --samples N passes; give N, such as 20")
     if args.ratios and not moving:
         raise UsageError("--ratios are those of an animation; name an --output that ends in .gif")
     return moving
@@ -133,7 +164,7 @@ def _maskings(args: Reconstruct, moving: bool) -> list[Masking]:
     return [masking_for(dataclasses.replace(args.mask, ratio=ratio)) for ratio in ratios]
 
 
-def _line(text: str, result: inference.Reconstruction, read: ReadBack | None) -> str:
+def _line(result: inference.Reconstruction, read: ReadBack | None) -> str:
     """What one reconstruction is like."""
     parts = [
         f"{int(result.removed.sum())} of {len(result.removed)} patches removed, loss {result.loss:.4f}",
@@ -144,17 +175,4 @@ def _line(text: str, result: inference.Reconstruction, read: ReadBack | None) ->
     if result.lost:
         parts.append(f"{result.lost} characters did not fit")
     said = f"\n  read: {read.text}" if read is not None else ""
-    return (f"{text}\n  " if text else "") + "; ".join(parts) + said
-
-
-def _means(found: list[dict[str, Any]]) -> dict[str, float]:
-    """Over all reconstructions: errors weighed by removed patches, accuracy by removed characters."""
-    patches = [len(one["removed"]) for one in found]
-    means = {
-        name: sum(float(one[name]) * count for one, count in zip(found, patches, strict=True)) / max(sum(patches), 1)
-        for name in ("loss", "masked_mse")
-    }
-    characters = sum(int(one.get("characters_removed", 0)) for one in found)
-    if characters:
-        means["read_accuracy"] = sum(int(one.get("characters_right", 0)) for one in found) / characters
-    return means
+    return "; ".join(parts) + said

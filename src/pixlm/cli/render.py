@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from pixlm.cli.parse import parse
+from pixlm.cli.parse import check_picture, parse
 from pixlm.errors import UsageError
 from pixlm.rendering import TextRenderer
 from pixlm.rendering.picture import picture, save_png
@@ -58,8 +58,7 @@ class Render:
 def main(arguments: list[str]) -> int:
     """Draw, write, and say what was drawn."""
     args = parse(Render, "render", "Draw a text as the patches that a model sees.", arguments)
-    if args.columns < 1 or args.scale < 1:
-        raise UsageError("--columns and --scale must be 1 or more")
+    check_picture(args.columns, args.scale)
     given: dict[str, Any] = {
         "strategy": args.strategy,
         "backend": args.backend,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +17,14 @@ GRID = (215, 120, 90)
 """Colour of grid lines: seen on white and on black."""
 
 
+def coloured(strip: Pixels) -> Pixels:
+    """A grey picture [H, W] as an RGB one [H, W, 3]; an RGB one as it is."""
+    return strip if strip.ndim == 3 else np.repeat(strip[:, :, None], 3, axis=2)
+
+
 def wrap(strip: Pixels, columns: int, patch: int) -> Pixels:
     """A strip [P, P*L] or [P, P*L, 3] as lines of ``columns`` patches: [P*lines, P*columns, 3], filled with white."""
-    image = strip if strip.ndim == 3 else np.repeat(strip[:, :, None], 3, axis=2)
+    image = coloured(strip)
     count = image.shape[1] // patch
     lines = max(1, -(-count // columns))
     page = np.full((patch * lines, patch * columns, 3), 255, np.uint8)
@@ -66,3 +73,10 @@ def save_png(page: Pixels, path: Path) -> None:
     """Write an RGB picture as PNG, making folders on the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(page).save(path, format="PNG", optimize=True)
+
+
+def data_uri(pixels: Pixels) -> str:
+    """A picture as the address of a PNG within a page: grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4]."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

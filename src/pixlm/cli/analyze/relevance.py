@@ -13,7 +13,7 @@ from pixlm.analysis.explanation import Explanation, explain
 from pixlm.analysis.relevance import check_classifier, is_unit_classifier
 from pixlm.analysis.relevance_picture import caption, save
 from pixlm.cli.analyze.common import check
-from pixlm.cli.parse import parse
+from pixlm.cli.parse import check_picture, parse
 from pixlm.cli.progress import bar
 from pixlm.data.lines import read_lines
 from pixlm.errors import UsageError
@@ -57,8 +57,8 @@ class Relevance:
 def main(arguments: list[str]) -> int:
     """Explain, print the words that count most, write the files."""
     args = parse(Relevance, "analyze relevance", Relevance.__doc__ or "", arguments)
-    positive = ("batch_size", "columns", "scale", "steps", "draw")
-    check("relevance", args, needs=("model", "output"), positive=positive)
+    check("relevance", args, needs=("model", "output"), positive=("batch_size", "steps", "draw"))
+    check_picture(args.columns, args.scale)
     if bool(args.texts) == bool(args.data):
         raise UsageError("pixlm analyze relevance needs either TEXTS or --data FILE")
     texts = list(args.texts) or read_lines(args.data)

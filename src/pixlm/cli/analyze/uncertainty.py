@@ -11,9 +11,8 @@ import tyro
 from pixlm import files, inference
 from pixlm.analysis.dropout import draw_uncertainty, monte_carlo
 from pixlm.cli.analyze.common import check
-from pixlm.cli.parse import parse
+from pixlm.cli.parse import check_picture, parse
 from pixlm.cli.progress import bar
-from pixlm.data.encoders import RenderedText
 from pixlm.errors import UsageError
 from pixlm.rendering.picture import save_png
 from pixlm.training.config import MaskConfig
@@ -47,7 +46,8 @@ class UncertaintyOf:
 def main(arguments: list[str]) -> int:
     """Reconstruct several times, write the numbers and the picture."""
     args = parse(UncertaintyOf, "analyze uncertainty", UncertaintyOf.__doc__ or "", arguments)
-    check("uncertainty", args, needs=("model", "output"), positive=("columns", "scale"))
+    check("uncertainty", args, needs=("model", "output"))
+    check_picture(args.columns, args.scale)
     if not args.text.strip():
         raise UsageError("pixlm analyze uncertainty needs a TEXT; see pixlm analyze uncertainty --help")
     model = inference.load(args.model)
@@ -57,16 +57,9 @@ def main(arguments: list[str]) -> int:
             model, args.text, masking, samples=args.samples, seed=args.seed, rate=args.dropout, on_sample=done
         )
     output = Path(args.output).expanduser()
-    assert isinstance(model.encoder, RenderedText)
-    page = draw_uncertainty(found, model.encoder.renderer.pixels_per_patch, columns=args.columns, scale=args.scale)
-    save_png(page, output / "uncertainty.png")
-    patches = [
-        {"patch": int(place), "variance": float(found.variance[place]), "error": float(found.error[place])}
-        for place in found.plain.removed.nonzero()[0]
-    ]
-    whole = {"text": args.text, "samples": found.samples, "dropout": found.rate, "correlation": found.correlation}
-    files.write_json(output / "uncertainty.json", {**whole, "patches": patches})
+    save_png(draw_uncertainty(found, columns=args.columns, scale=args.scale), output / "uncertainty.png")
+    files.write_json(output / "uncertainty.json", {"text": args.text, **found.as_json()})
     agree = "" if found.correlation is None else f"; variance and error of a patch correlate by {found.correlation:.2f}"
-    print(f"{len(patches)} patches removed, {found.samples} passes with dropout {found.rate}{agree}")
+    print(f"{int(found.plain.removed.sum())} patches removed, {found.samples} passes with dropout {found.rate}{agree}")
     print(f"written to {output}: uncertainty.json, uncertainty.png")
     return 0
