@@ -107,3 +107,10 @@ def test_pages_are_read_by_every_way(tmp_path, monkeypatch):
     pages = list(loader.drawn_pages(2))
     loader.make_shard(tmp_path / "a.tar", pages)
     assert [read(tmp_path / "a.tar") for _, read, _ in loader.ROWS] == [2] * len(loader.ROWS)
+
+
+def test_the_pages_script_runs(capsys):
+    script("pages").main(["--pages", "1", "--kinds", "lines", "receipts"])
+    out = capsys.readouterr().out
+    assert "receipts" in out
+    assert "worn" in out

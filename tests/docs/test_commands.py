@@ -36,6 +36,7 @@ EXECUTED = {
     "data convert": REGISTRY,
     "data get": REGISTRY,
     "data list": REGISTRY,
+    "data pages": "tests/data/pages/test_synthetic.py::test_an_interrupted_run_goes_on",
     "data tokenizer": "tests/data/test_tokenizer_training.py::test_the_command_writes_what_models_load",
     "demo": "tests/app/test_browser.py::address",
     "doctor": "tests/cli/test_verbs.py::test_doctor_says_what_is_there_and_what_a_text_needs",

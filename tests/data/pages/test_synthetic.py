@@ -77,6 +77,17 @@ def leaves(node) -> list[str]:
     return [] if "image" in node else [node["text"]]
 
 
+def test_lines_are_as_long_as_asked():
+    lengths = []
+    for number in range(40):
+        making = maker(LATIN, "lines", style=Style(size=(800, 200), letters=(16, 20), characters=(10, 40)))
+        (line,) = making.page(number).annotation["form"]
+        lengths.append(len(line["text"]))
+    assert min(lengths) >= 10
+    assert max(lengths) <= 40
+    assert len(set(lengths)) > 15
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_lines_do_not_overlap(kind):
     for number in range(3):

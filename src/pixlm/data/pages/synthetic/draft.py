@@ -214,7 +214,7 @@ def draw_grid(draft: Draft) -> Grid:
         rules=pick(draft.rng, ("all", "rows", "head", "none")),
         head=tint if draft.chance(0.4) else None,
         stripes=(240, 241, 244) if draft.chance(0.3) else None,
-        padding=int(draft.rng.integers(3, 8)),
+        padding=int(draft.rng.integers(4, 9)),
     )
 
 

@@ -175,7 +175,7 @@ def lines(draft: Draft) -> None:
     while len(text) < least:
         piece = _field(draft) if draft.chance(0.15) else draft.text.passage(draft.rng)
         text = f"{text} {_window(draft, piece, most)}".strip()
-    text = _shortened(text, int(draft.rng.integers(least, most + 1)))
+    text = _shortened(text, int(draft.rng.integers(least, most + 1)), least)
     pad = draft.look.size // 2
     size = draft.sheet.text_width(text, draft.look) + 2 * pad + 2, round(1.5 * draft.look.size) + pad
     draft.begin(size, margin=0)
@@ -203,12 +203,15 @@ def _window(draft: Draft, text: str, most: int) -> str:
     return text[pick(draft.rng, [one for one in starts if len(text) - one > 3] or [0]) :][: 2 * most]
 
 
-def _shortened(text: str, most: int) -> str:
-    """To the end of a word if there is one in the last third."""
+def _shortened(text: str, most: int, least: int) -> str:
+    """To the end of a word if there is one in the last third; ``least`` characters are left at least."""
     if len(text) <= most:
         return text
-    cut = text.rfind(" ", most * 2 // 3, most + 1)
-    return text[: cut if cut > 0 else most].rstrip()
+    cut = text.rfind(" ", max(most * 2 // 3, least), most + 1)
+    cut = cut if cut > 0 else most
+    if text[cut - 1] == " ":  # a line does not end with one
+        cut += 1 if cut == least else -1
+    return text[:cut]
 
 
 KINDS: dict[str, Callable[[Draft], None]] = {

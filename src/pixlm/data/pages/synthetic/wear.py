@@ -65,7 +65,9 @@ def _field(size: tuple[int, int], rng: np.random.Generator, cells: int) -> np.nd
 
 
 def _shaded(image: Image.Image, gain: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(np.asarray(image) * gain[..., None], 0, 255).astype(np.uint8))
+    # In 128ths: products of bytes and factors below 2 fit into 16 bits, which is twice as fast as in floats.
+    factors = np.clip(gain * 128, 0, 255).astype(np.uint16)
+    return Image.fromarray(np.minimum(np.asarray(image) * factors[..., None] >> 7, 255).astype(np.uint8))
 
 
 def _ground(worn: Worn, strength: float, rng: np.random.Generator) -> None:
@@ -106,24 +108,12 @@ def _lean(place: float, lean: float, axis: int) -> Moved:
 def _leant(image: Image.Image, place: float, lean: float, is_upright: bool) -> Image.Image:
     width, height = image.size
     fold = round(place)
-    quad: tuple[float, ...]
-    if is_upright:
-        far = lean * (width - fold)
-        box = (fold, 0, width, height)
-        quad = (fold, 0, fold, height, width, height - far, width, -far)
-    else:
-        far = lean * (height - fold)
-        box = (0, fold, width, height)
-        quad = (0, fold, -far, height, width - far, height, width, fold)
-    whole = (0, 0, fold, height) if is_upright else (0, 0, width, fold)
-    left, top, right, bottom = whole
-    return image.transform(
-        image.size,
-        Image.Transform.MESH,
-        [(whole, (left, top, left, bottom, right, bottom, right, top)), (box, quad)],
-        Image.Resampling.BILINEAR,
-        fillcolor=_edge(image),
-    )
+    size, corner = ((width - fold, height), (fold, 0)) if is_upright else ((width, height - fold), (0, fold))
+    matrix = (1, 0, fold, -lean, 1, 0) if is_upright else (1, -lean, 0, 0, 1, fold)
+    part = image.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=_edge(image))
+    folded = image.copy()
+    folded.paste(part, corner)
+    return folded
 
 
 def _skew(worn: Worn, strength: float, rng: np.random.Generator) -> None:
@@ -176,7 +166,7 @@ def _noise(worn: Worn, strength: float, rng: np.random.Generator) -> None:
         count = int(pixels.shape[0] * pixels.shape[1] * rng.uniform(1e-4, 8e-4) * strength)
         rows, columns = (rng.integers(0, side, count) for side in pixels.shape[:2])
         grain[rows, columns] -= rng.uniform(60, 180, (count, 1)).astype(np.float32)
-    worn.image = Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))
+    worn.image = Image.fromarray(np.clip(pixels + grain.astype(np.int16), 0, 255).astype(np.uint8))
 
 
 def _jpeg(worn: Worn, strength: float, rng: np.random.Generator) -> None:
