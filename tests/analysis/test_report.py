@@ -8,7 +8,9 @@ import shutil
 
 import pytest
 
-from pixlm.analysis.report import read_run, report
+import page_data
+from pixlm.analysis.report import report
+from pixlm.analysis.run_folder import read_run
 from pixlm.errors import UsageError
 
 FEW = ("--train.max-steps", "2", "--train.log-steps", "1", "--train.batch-size", "4", "--render.max-seq-length", "64")
@@ -113,6 +115,9 @@ def test_hostile_rows_are_no_error(tmp_path):
         {"id": 3, "words": "abc", "labels": 4, "predictions": None},
         {"words": ["a"], "heads": ["x"], "predicted_heads": ["y"], "predicted_relations": None},
         {"words": ["a"], "heads": [0], "predicted_heads": [10**9], "predicted_relations": [EVIL]},
+        {"words": ["a", "b"], "heads": [0, 1], "predicted_heads": [-9, 1], "predicted_relations": ["x", "y"]},
+        {"words": ["a"] * 20_000, "heads": [0] * 20_000, "predicted_heads": [2] * 20_000},
+        {"text": "t", "label": "a", "prediction": "b", "scores": {"b": float("nan")}},
         {"text": 3, "label": "a", "prediction": "b", "scores": {"b": "x"}},
         {"text": "t", "text_b": 3, "label": "a", "prediction": EVIL, "scores": []},
         {"file": EVIL, "prediction": {"a": [EVIL]}},
@@ -123,11 +128,38 @@ def test_hostile_rows_are_no_error(tmp_path):
         {"step": 1, "loss": float("nan")},
         {"step": 2, "loss": [1]},
         {"step": 3, "loss": True},
+        {"step": 10**400, "loss": 1},
+        {"step": float("inf"), "loss": 1},
+        {"step": 4, "loss": 10**400},
     )
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log), encoding="utf-8")
-    page = report(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "bomb.png").write_bytes(page_data.png_header(50_000, 50_000))
+    page = report(tmp_path, examples=len(rows))
     assert "<script" not in page
     assert "not finished" in page
+    assert "bomb.png" not in page
+    assert f"The {len(rows) - 2} worst of {len(rows)}" in page
+
+
+def test_what_is_left_out_for_its_length_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("pixlm.analysis.run_folder._MOST_LINES", 3)
+    (tmp_path / "log.jsonl").write_text("".join(f'{{"step": {step}, "loss": 1}}\n' for step in range(5)))
+    assert "log.jsonl: only the first 3 of 5 lines were read" in report(tmp_path)
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 1}\n' * 3)
+    assert "were read" not in report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metrics", [{"dev": {"accuracy": "x"}}, {"test": {"accuracy": None}}, {"test": {"accuracy": [1]}}]
+)
+def test_scores_that_are_no_numbers_are_shown_as_they_are(metrics, tagged, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tagged, run, ignore=shutil.ignore_patterns("checkpoint-*", "model.safetensors"))
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    page = report(run)
+    assert "<h2>Beside published scores</h2>" not in page
+    assert "<h2>Scores</h2>" in page
 
 
 def test_pretraining_runs_have_a_report(texts, tmp_path, pixlm):

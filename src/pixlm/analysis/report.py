@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib.resources import files as package_files
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,103 +25,19 @@ from pixlm.analysis.curves import curve_svg
 from pixlm.analysis.explanation import explain
 from pixlm.analysis.relevance_picture import draw_svg
 from pixlm.analysis.results import results_of
+from pixlm.analysis.run_folder import Found, read_run
 from pixlm.analysis.tree_picture import tree_svg
 from pixlm.errors import PixlmError, UsageError
 from pixlm.inference import PixelLM
 from pixlm.rendering import TextRenderer
 from pixlm.rendering.picture import data_uri, picture
-from pixlm.training.output import INPUTS, LOG, METRICS, RUN
+from pixlm.training.output import METRICS
 
-_MOST_LINES = 200_000
-_MOST_BYTES = 64 * 2**20
 _MOST_LABELS = 24
+_MOST_WORDS = 500
+"""Of a sentence whose tree is drawn."""
 _OTHER = "(others)"
 _FIRST = ("loss", "eval_loss", "learning_rate", "grad_norm", "patches_per_second")
-
-
-@dataclass
-class Found:
-    """What a run's folder holds; ``missing``: a line about each thing that it lacks, or that is damaged."""
-
-    folder: Path
-    run: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, Any] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    predictions: list[dict[str, Any]] = field(default_factory=list)
-    predicted: str = ""
-    missing: list[str] = field(default_factory=list)
-
-
-def read_run(folder: Path) -> Found:
-    """Read what there is.
-
-    Raises UsageError for a folder that is no run at all.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; name the output folder of a run")
-    if not any((folder / name).is_file() for name in (RUN, LOG, METRICS)):
-        raise UsageError(f"{folder}: is no run of pixlm (none of {RUN}, {LOG} and {METRICS} is there)")
-    found = Found(folder)
-    found.run = _mapping(found, RUN, yaml.safe_load)
-    found.inputs = _mapping(found, INPUTS, json.loads)
-    found.metrics = {
-        str(name): row for name, row in _mapping(found, METRICS, json.loads).items() if isinstance(row, dict)
-    }
-    found.log = list(_rows(found, LOG))
-    listed = sorted(folder.glob("predictions*.jsonl"), key=lambda path: (path.name != "predictions.jsonl", path.name))
-    if listed:
-        found.predicted = listed[0].name
-        found.predictions = list(_rows(found, found.predicted))
-    return found
-
-
-def _text(found: Found, name: str) -> str | None:
-    path = found.folder / name
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            found.missing.append(f"{name} is larger than {_MOST_BYTES >> 20} MiB and was left out")
-            return None
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        unfinished = "; the run is not finished" if name == METRICS else ""
-        found.missing.append(f"{name} is missing{unfinished}")
-    except (OSError, UnicodeDecodeError) as error:
-        found.missing.append(f"{name} cannot be read ({error})")
-    return None
-
-
-def _mapping(found: Found, name: str, parse: Any) -> dict[str, Any]:
-    text = _text(found, name)
-    if text is None:
-        return {}
-    try:
-        value = parse(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        found.missing.append(f"{name} is damaged ({str(error).splitlines()[0]})")
-        return {}
-    if not isinstance(value, dict):
-        found.missing.append(f"{name} is damaged (it holds no settings)")
-        return {}
-    return value
-
-
-def _rows(found: Found, name: str) -> Iterator[dict[str, Any]]:
-    text = _text(found, name)
-    damaged = 0
-    for line in islice((text or "").splitlines(), _MOST_LINES):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield row
-        else:
-            damaged += 1
-    if damaged:
-        found.missing.append(f"{name}: damaged lines left out: {damaged}")
 
 
 def report(folder: Path, *, examples: int = 8, relevance: bool = True) -> str:
@@ -136,8 +50,8 @@ def report(folder: Path, *, examples: int = 8, relevance: bool = True) -> str:
     shown, title = _examples(found, examples, relevance)
     splits = list(found.metrics)
     names = list(dict.fromkeys(name for row in found.metrics.values() for name in row))
-    finished = METRICS not in " ".join(found.missing)
-    step = max((row["step"] for row in found.log if isinstance(row.get("step"), int)), default=0)
+    finished = (folder / METRICS).is_file()
+    step = max((step for row in found.log if (step := _finite(row.get("step"))) is not None), default=0)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(
         package_files("pixlm.analysis").joinpath("report.html").read_text(encoding="utf-8")
@@ -146,7 +60,7 @@ def report(folder: Path, *, examples: int = 8, relevance: bool = True) -> str:
         title=folder.absolute().name,
         version=pixlm.__version__,
         command=command,
-        state=f"finished, {step} steps" if finished else f"not finished, {step} steps so far",
+        state=f"finished, {step:g} steps" if finished else f"not finished, {step:g} steps so far",
         missing=found.missing,
         splits=splits,
         scores=[(name, [_number(found.metrics[split].get(name)) for split in splits]) for name in names],
@@ -167,33 +81,42 @@ def _number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
+def _finite(value: Any) -> float | None:
+    """A number that can be drawn; None for anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+
+
 def _published(folder: Path) -> list[dict[str, str]]:
     try:
-        results = results_of(folder)
-    except (UsageError, AttributeError, KeyError, TypeError, ValueError):
+        return [
+            {
+                "split": result.split,
+                "metric": result.metric,
+                "ours": f"{100 * result.value:.1f}",
+                "source": each.source,
+                "theirs": f"{100 * each.value:.1f}",
+            }
+            for result in results_of(folder)
+            for each in result.published
+        ]
+    except (UsageError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return []  # no finished fine-tuning run
-    return [
-        {
-            "split": result.split,
-            "metric": result.metric,
-            "ours": f"{100 * result.value:.1f}",
-            "source": each.source,
-            "theirs": f"{100 * each.value:.1f}",
-        }
-        for result in results
-        for each in result.published
-    ]
 
 
 def _curves(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     points: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in log:
-        step = row.get("step")
-        if not isinstance(step, int | float) or isinstance(step, bool):
+        step = _finite(row.get("step"))
+        if step is None:
             continue
-        for name, value in row.items():
-            plain = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if plain and (name in _FIRST or name.startswith("eval_")) and not name.endswith(("_examples", "_words")):
+        for name, given in row.items():
+            shown = (name in _FIRST or name.startswith("eval_")) and not name.endswith(("_examples", "_words"))
+            if shown and (value := _finite(given)) is not None:
                 points[name].append((step, value))
     order = sorted(points, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
     return [{"name": name, "svg": Markup(curve_svg(points[name]))} for name in order if len(points[name]) > 1]
@@ -249,8 +172,8 @@ def _badness(row: dict[str, Any]) -> float:
     wrong = sum(right != said for right, said in pairs) / max(len(pairs), 1)
     scores = row.get("scores")
     if wrong and isinstance(scores, dict):
-        value = scores.get(str(row.get("prediction")))
-        return float(value) if isinstance(value, int | float) else wrong
+        sure = _finite(scores.get(str(row.get("prediction"))))
+        return wrong if sure is None else sure
     return wrong
 
 
@@ -291,7 +214,7 @@ def _example(row: dict[str, Any], renderer: TextRenderer | None, model: PixelLM 
         if isinstance(row.get("predicted_heads"), list):
             relations = [None if one is None else str(one) for one in row.get("predicted_relations") or []]
             heads = [one if isinstance(one, int) else None for one in row["predicted_heads"]]
-            if len(words) == len(heads) == len(relations):
+            if len(words) == len(heads) == len(relations) and len(words) <= _MOST_WORDS:
                 svg = Markup(tree_svg(words, heads, relations))
             wrong = f"{_badness(row):.0%} of the heads are wrong"
         else:
@@ -326,7 +249,7 @@ def _pictures(folder: Path) -> list[tuple[str, str]]:
             with Image.open(path, formats=["PNG"]) as image:
                 if image.width * image.height <= 4_000_000:
                     found.append((path.name, data_uri(np.asarray(image.convert("RGB")))))
-        except (OSError, ValueError, SyntaxError):
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             continue
     return found
 

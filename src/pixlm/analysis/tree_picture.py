@@ -30,7 +30,7 @@ def tree_svg(words: Sequence[str], heads: Sequence[int | None], relations: Seque
     ]
     for number, (head, relation) in enumerate(zip(heads, relations, strict=True)):
         middle, label = middles[number], html.escape(relation or "")
-        if head is None or head > len(words):
+        if head is None or not 0 <= head <= len(words):
             continue
         if head == 0:
             parts.append(
