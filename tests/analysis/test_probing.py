@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pixlm.analysis.features import features, untrained
-from pixlm.analysis.probing import majority, probe, random_labels, units_of
+from pixlm.analysis.probing import limited, majority, probe, random_labels, units_of
 from pixlm.data.readers.probing import ProbeExample, ProbeTask, find_probe_tasks
 from pixlm.errors import UsageError
 from pixlm.models.heads import Head
@@ -74,7 +74,7 @@ def test_what_can_be_seen_is_found_and_random_labels_are_not(data, name):
     for task in find_probe_tasks([data], ["Number"]):
         told: list[int] = []
         found = probe(model, task, "toy", on_batch=told.append)
-        assert sum(told) == units_of(task, None, "together")
+        assert sum(told) == units_of(task, "together")
         assert [each.layer for each in found] == list(range(model.model.config.num_hidden_layers + 1))
         best = max(found, key=lambda each: each.dev)
         assert majority(task) == 0.5
@@ -82,9 +82,16 @@ def test_what_can_be_seen_is_found_and_random_labels_are_not(data, name):
         assert best.selectivity is not None
         assert 0.05 < best.selectivity < 0.6
         assert probe(model, task, "toy") == found
-    limited = probe(model, task, "toy", limit=20, control=False)
-    assert limited[0].control is None
-    assert limited != found
+    fewer = limited(task, 20, 42)
+    assert [len(rows) for rows in fewer.splits.values()] == [20, 20, 20]
+    some = probe(model, fewer, "toy", control=False)
+    assert some[0].control is None
+    assert some != found
+    many = sum(row.label == "many" for row in fewer.splits["test"]) / 20
+    assert majority(fewer) in (many, 1 - many)
+    assert many != 0.5
+    least = limited(task, 2, 1)
+    assert probe(model, least, "toy")[0].train == 1
 
 
 def test_pairs_of_words_are_read_together_or_apart(data):
@@ -95,7 +102,7 @@ def test_pairs_of_words_are_read_together_or_apart(data):
     # Whether two words agree is no sum of what each says by itself.
     assert max(each.test for each in together) > 0.6
     assert max(each.test for each in apart) < 0.6
-    assert units_of(task, None, "apart") == 2 * units_of(task, None, "together")
+    assert units_of(task, "apart") == 2 * units_of(task, "together")
 
 
 def test_random_labels_belong_to_words():
@@ -175,6 +182,9 @@ def test_the_command(data, tmp_path, pixlm):
     assert "needs --data" in error
     assert "no such folder" in pixlm(*command, "--data", tmp_path / "none")[2]
     assert "must be 1 or more" in pixlm(*command, "--data", data, "--limit", 0)[2]
+    code, _, error = pixlm(*command, "--data", data, "--limit", 1)
+    assert code == 2
+    assert "leaves toyish Number one label only" in error
 
 
 @pytest.mark.parametrize("name", ["probe", "retrieval", "projection"])

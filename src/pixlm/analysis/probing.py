@@ -8,6 +8,7 @@ their random labels; what is compared is how well the *train* split is fitted wi
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,18 +17,19 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from pixlm.analysis.features import features
 from pixlm.data.readers.probing import ProbeExample, ProbeTask
+from pixlm.errors import UsageError
 from pixlm.inference import PixelLM
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2)
 """On the mean cross entropy; PIXEL-M4's grid."""
 STEPS = 200
 """Of L-BFGS at most."""
-PAIRS = ("together", "apart")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,23 @@ class Probed:
         return None if self.control is None else self.train - self.control
 
 
+def limited(task: ProbeTask, limit: int | None, seed: int) -> ProbeTask:
+    """A task with ``limit`` rows of each split at most, drawn with ``seed``: all that is measured is measured on
+    these.
+
+    Raises UsageError where that leaves nothing to tell apart.
+    """
+    splits = {
+        split: rows
+        if limit is None or len(rows) <= limit
+        else [rows[place] for place in np.sort(np.random.default_rng(seed).permutation(len(rows))[:limit])]
+        for split, rows in task.splits.items()
+    }
+    if len({example.label for example in splits["train"]}) < 2:
+        raise UsageError(f"--limit {limit} leaves {task.language} {task.name} one label only; give more")
+    return dataclasses.replace(task, splits=splits)
+
+
 def majority(task: ProbeTask) -> float:
     """Accuracy on test of the most frequent label of train."""
     counts = Counter(example.label for example in task.splits["train"])
@@ -67,7 +86,6 @@ def probe(
     name: str,
     *,
     seed: int = 42,
-    limit: int | None = None,
     pairs: Literal["together", "apart"] = "together",
     control: bool = True,
     batch_size: int = 64,
@@ -77,11 +95,10 @@ def probe(
 
     Args:
         name: what the model is called in the results.
-        limit: rows of a split at most, drawn with ``seed``.
         pairs: tasks about two words: "together" as one text, as PIXEL-M4 does, or "apart", one vector beside the other.
         control: also fit random labels.
     """
-    splits = {split: _some(rows, limit, seed) for split, rows in task.splits.items()}
+    splits = task.splits
     rows = [example for part in splits.values() for example in part]
     vectors = _vectors(model, rows, task.contextual, pairs, batch_size, on_batch)
     known = sorted({example.label for example in splits["train"]})
@@ -116,9 +133,9 @@ def probe(
     return found
 
 
-def units_of(task: ProbeTask, limit: int | None, pairs: str) -> int:
+def units_of(task: ProbeTask, pairs: str) -> int:
     """How many texts :func:`probe` encodes for a task: what its progress counts to."""
-    rows = [row for part in task.splits.values() for row in part[: limit or len(part)]]
+    rows = [row for part in task.splits.values() for row in part]
     return sum(len(row.words) if pairs == "apart" and row.place is None else 1 for row in rows)
 
 
@@ -128,12 +145,6 @@ def random_labels(examples: Sequence[ProbeExample], gold: NDArray[Any], seed: in
     drawn = np.random.default_rng(seed).choice(gold, size=len(types))
     label = dict(zip(types, drawn.tolist(), strict=True))
     return np.array([label[example.type] for example in examples])
-
-
-def _some(rows: list[ProbeExample], limit: int | None, seed: int) -> list[ProbeExample]:
-    if limit is None or len(rows) <= limit:
-        return rows
-    return [rows[place] for place in np.sort(np.random.default_rng(seed).permutation(len(rows))[:limit])]
 
 
 def _vectors(
@@ -162,7 +173,9 @@ def _standardised(vectors: NDArray[np.float32], train: NDArray[Any]) -> NDArray[
     return (vectors - mean) / np.maximum(deviation, 1e-6)
 
 
-def _fit(vectors: NDArray[np.float32], labels: NDArray[Any], penalty: float) -> LogisticRegression:
+def _fit(vectors: NDArray[np.float32], labels: NDArray[Any], penalty: float) -> Any:
+    if np.ptp(labels) == 0:  # as random labels of few words can be
+        return DummyClassifier().fit(vectors, labels)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
@@ -170,5 +183,5 @@ def _fit(vectors: NDArray[np.float32], labels: NDArray[Any], penalty: float) -> 
         return LogisticRegression(C=1 / (2 * len(labels) * penalty), max_iter=STEPS).fit(vectors, labels)
 
 
-def _accuracy(fit: LogisticRegression, vectors: NDArray[np.float32], labels: NDArray[Any]) -> float:
+def _accuracy(fit: Any, vectors: NDArray[np.float32], labels: NDArray[Any]) -> float:
     return float((fit.predict(vectors) == labels).mean())

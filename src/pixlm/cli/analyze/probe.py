@@ -10,7 +10,7 @@ from typing import Literal
 from pixlm import files
 from pixlm.analysis.features import untrained
 from pixlm.analysis.plots import require_matplotlib
-from pixlm.analysis.probing import Probed, majority, probe, units_of
+from pixlm.analysis.probing import Probed, limited, majority, probe, units_of
 from pixlm.analysis.probing_report import UNTRAINED, plot, table
 from pixlm.cli.analyze.common import check, load_all, show
 from pixlm.cli.parse import parse
@@ -53,7 +53,8 @@ def main(arguments: list[str]) -> int:
     args = parse(Probe, "analyze probe", Probe.__doc__ or "", arguments)
     check("probe", args, needs=("model", "data", "output"), positive=("batch_size", "limit"))
     require_matplotlib()
-    tasks = find_probe_tasks([Path(each).expanduser() for each in args.data], args.tasks, args.languages)
+    known = find_probe_tasks([Path(each).expanduser() for each in args.data], args.tasks, args.languages)
+    tasks = [limited(task, args.limit, args.seed) for task in known]
     models = load_all([args.model, *args.baseline], args.seed)
     if args.untrained:
         fresh = {f"{name}{UNTRAINED}": untrained(model, args.seed) for name, model in models.items()}
@@ -62,7 +63,7 @@ def main(arguments: list[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     found: list[Probed] = []
     majorities = {(task.language, task.name): majority(task) for task in tasks}
-    total = sum(units_of(task, args.limit, args.pairs) for task in tasks) * len(models)
+    total = sum(units_of(task, args.pairs) for task in tasks) * len(models)
     with bar("probe", total) as done:
         for task in tasks:
             for name, model in models.items():
@@ -71,7 +72,6 @@ def main(arguments: list[str]) -> int:
                     task,
                     name,
                     seed=args.seed,
-                    limit=args.limit,
                     pairs=args.pairs,
                     control=args.control,
                     batch_size=args.batch_size,
