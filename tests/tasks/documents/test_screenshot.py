@@ -118,3 +118,13 @@ def test_the_lines_of_a_text_are_one_leaf():
     assert covered == {"a", "b", "c", "d"}
     with pytest.raises(AnnotationError, match="no leaves"):
         facts_of({"tree": {"lines": [{"children": lines}]}})
+
+
+def test_words_are_covered_where_the_data_say_that_they_stand():
+    words = [{"text": "first", "box": [50, 0, 90, 9]}, {"text": "second", "box": [0, 0, 45, 9]}]
+    (facts,) = facts_of({"tree": {"children": [{"text": "first second", "box": [0, 0, 90, 9], "words": words}]}})
+    assert facts.tree is not None
+    found = cover(facts.tree, np.random.default_rng(0), ratio=1)
+    assert {(box.text, box.left, box.right) for box in found} == {("first", 50, 90), ("second", 0, 45)}
+    with pytest.raises(AnnotationError, match="box of four numbers"):
+        facts_of({"tree": {"children": [{"text": "a", "box": [0, 0, 1, 1], "words": [{"text": "a"}]}]}})

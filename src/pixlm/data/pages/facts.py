@@ -32,13 +32,15 @@ class Node:
     """A part of a page, such as an element of HTML: a leaf with a text and its box, or a group of parts; with
     ``is_text`` the parts are the lines of one text.
 
-    A picture is a leaf whose text is ``img_src=FILE img_alt=TEXT`` and whose box is no text that could be masked.
+    words: of a leaf, where the data say where they stand. A picture is a leaf whose text is ``img_src=FILE
+    img_alt=TEXT`` and whose box is no text that could be masked.
     """
 
     children: tuple[Node, ...] = ()
     box: PageBox | None = None
     is_image: bool = False
     is_text: bool = False
+    words: tuple[PageBox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,9 +224,10 @@ def _node(value: Any, depth: int = 0) -> Node:
         text = " ".join(str(value.get("text", "")).split())
     try:
         left, top, right, bottom = map(float, value["box"])
+        words = tuple(PageBox(str(one["text"]), *map(float, one["box"])) for one in value.get("words") or ())
     except (KeyError, TypeError, ValueError):
-        raise AnnotationError("a leaf of its tree without a box of four numbers") from None
-    return Node(box=PageBox(text, left, top, right, bottom), is_image=isinstance(image, Mapping))
+        raise AnnotationError("a leaf of its tree, or a word of one, without a box of four numbers") from None
+    return Node(box=PageBox(text, left, top, right, bottom), is_image=isinstance(image, Mapping), words=words)
 
 
 def _funsd(one: Any) -> PageBox:

@@ -141,9 +141,9 @@ def region(part: Node) -> PageBox:
 def cover(part: Node, rng: np.random.Generator, *, ratio: float = 0.5, mean: float = 4.0) -> list[PageBox]:
     """Boxes over spans of words that hold ``ratio`` of a part's characters, or little more. Pictures stay.
 
-    Where a word stands in its line is told by its share of the line's characters.
+    Where the data do not say where a word stands in its line, its share of the line's characters tells.
     """
-    words = [word for leaf in leaves(part) if leaf.box is not None and not leaf.is_image for word in _words(leaf.box)]
+    words = [word for leaf in leaves(part) if not leaf.is_image for word in _words(leaf)]
     wanted = ratio * sum(len(word.text) for word in words)
     chosen = np.zeros(len(words), bool)
     covered = 0
@@ -157,7 +157,11 @@ def cover(part: Node, rng: np.random.Generator, *, ratio: float = 0.5, mean: flo
     return [word for word, is_chosen in zip(words, chosen, strict=True) if is_chosen]
 
 
-def _words(box: PageBox) -> Iterator[PageBox]:
+def _words(leaf: Node) -> Iterator[PageBox]:
+    yield from leaf.words
+    box = leaf.box
+    if leaf.words or box is None:
+        return
     width = (box.right - box.left) / max(len(box.text), 1)
     place = 0
     for word in box.text.split():

@@ -135,7 +135,8 @@ def _annotation(draft: Draft, kind: str, moved: Moved | None) -> dict[str, Any]:
     def leaf(line: Line) -> dict[str, Any]:
         if line.is_picture:
             return {"image": {"file": line.file, "alt": line.alt}, "box": place(line.box)["box"]}
-        return {"text": line.text, "box": place(line.box)["box"]}
+        words = [{"text": text, "box": place(box)["box"]} for text, box in line.words]
+        return {"text": line.text, "box": place(line.box)["box"], "words": words}
 
     def node(tree: Tree) -> dict[str, Any]:
         if isinstance(tree, Line):

@@ -102,6 +102,7 @@ class Fonts:
     def __init__(self, files: Sequence[Path] = ()):
         self.files = tuple(files)
         self._covered = {file: frozenset().union(*(face.code_points for face in faces_of(file))) for file in files}
+        self._choices: dict[str, list[Path | None]] = {}
         self._open: OrderedDict[tuple[Path | None, int], TextRenderer] = OrderedDict()
 
     def shown(self, text: str) -> str:
@@ -111,8 +112,10 @@ class Fonts:
 
     def choices(self, letters: str) -> list[Path | None]:
         """The fonts that have these letters; the default family (None) where no file has them."""
-        found = [file for file in self.files if all(ord(letter) in self._covered[file] for letter in letters)]
-        return [*found] or [None]
+        if letters not in self._choices:
+            wanted = set(map(ord, letters))
+            self._choices[letters] = [file for file in self.files if wanted <= self._covered[file]] or [None]
+        return self._choices[letters]
 
     def renderer(self, font: Path | None, size: int) -> TextRenderer:
         """A renderer whose letters are ``size`` pixels high, with the default family to fall back to."""
