@@ -56,6 +56,14 @@ def test_languages_are_found_and_aligned(lines, sib, tmp_path):
     assert list(read_languages([tmp_path / "dev.de", tmp_path / "dev.fr"])) == ["de", "fr"]
 
 
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+def test_sentences_that_are_all_the_same_are_not_arranged(method):
+    vectors = np.tile(np.random.default_rng(1).normal(size=32).astype(np.float32), (8, 1))
+    vectors[::2] *= 1 + 1e-7  # as rounding leaves them
+    with pytest.raises(UsageError, match="all 8 sentences have the same vector"):
+        project(vectors, method)
+
+
 def test_bad_files_are_told_in_a_line(lines, sib, tmp_path):
     (lines / "yy.txt").write_text("only\nthree\nlines\n")
     with pytest.raises(UsageError, match="en has 6 lines and yy 3: they are not aligned"):

@@ -19,6 +19,8 @@ from pixlm.rendering.unicode.scripts import NO_SCRIPT
 METHODS = ("tsne", "umap", "pca")
 FEWEST = 5
 """Sentences that can be arranged at all."""
+_SAME = 1e-6
+"""Vectors of length 1 that differ by less are the same but for rounding."""
 _COLUMNS = 4
 _NEIGHBOURS = 10
 
@@ -45,12 +47,14 @@ def project(
         perplexity: how many neighbours count (t-SNE, UMAP), at most a third of the others.
 
     Raises:
-        UsageError: too few vectors, a package that is missing.
+        UsageError: too few vectors, vectors that are all the same, a package that is missing.
     """
     if len(vectors) < FEWEST:
         raise UsageError(f"{len(vectors)} sentences are too few for a projection; give {FEWEST} or more")
     near = min(perplexity, (len(vectors) - 1) / 3)
     unit = _unit(vectors)
+    if np.ptp(unit, axis=0).max() < _SAME:  # scikit-learn's t-SNE divides by their spread, and ends the process
+        raise UsageError(f"all {len(vectors)} sentences have the same vector: there is nothing to arrange")
     if method == "pca":
         from sklearn.decomposition import PCA
 
