@@ -24,9 +24,12 @@ def sha256(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text so that ``path`` never holds half of it."""
+    """Write UTF-8 text so that ``path`` never holds half of it.
+
+    Lone surrogates, which UTF-8 has no bytes for, are written as JSON spells them (``\\ud800``).
+    """
     aside = path.with_name(f".{path.name}.partial")
-    with aside.open("w", encoding="utf-8", newline="\n") as file:
+    with aside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

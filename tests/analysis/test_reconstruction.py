@@ -184,3 +184,19 @@ def test_wrong_use_is_one_line(arguments, message, folder, pixlm):
     assert code == 2
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_lone_surrogates_and_what_cannot_be_drawn(folder, tmp_path, pixlm):
+    command = ("reconstruct", "--model", folder, "--output", tmp_path / "a.png")
+    code, _, error = pixlm(*command, "--metrics", tmp_path / "a.json", "one \udced two", "--no-read")
+    assert code == 0, error
+    (found,) = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["reconstructions"]
+    assert found["text"] == "one \udced two"
+    for arguments, message in (
+        ((*command, "one", " "), "text 2 is empty"),
+        ((*command, "one", "--metrics", tmp_path), "is a folder; name a file"),
+        (("reconstruct", "one", "--model", folder, "--output", tmp_path / "a.gif", "--ratios", "1"), "--ratios 1.0"),
+    ):
+        code, _, error = pixlm(*arguments)
+        assert (code, error.count("\n")) == (2, 1), error
+        assert message in error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -181,6 +182,11 @@ def test_pictures_have_the_colour_of_the_values():
     assert "the: " in draw_svg(tokens)
     signed = explain(lm, TEXTS[:1], method="integrated-gradients", steps=4)
     assert draw(signed).shape[2] == 3
+
+
+def test_characters_that_xml_lacks_leave_the_picture_readable():
+    found = explain(classifier("bert-nano"), ["a \x00\x1b<b> \ud800\uffff & c"])
+    assert ElementTree.fromstring(draw_svg(found)).tag.endswith("svg")
 
 
 def test_what_cannot_be_explained_is_said():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixlm import files
-from pixlm.analysis.captions import caption_strip, own_renderer
+from pixlm.analysis.captions import caption_strip, own_renderer, xml_text
 from pixlm.analysis.explanation import Explanation
 from pixlm.analysis.tint import colours, tinted
 from pixlm.rendering.picture import Pixels, data_uri, enlarge, save_png, stack, wrap
@@ -38,7 +37,7 @@ def draw_svg(explanations: Sequence[Explanation], *, columns: int = 40, scale: i
         side, count = patch * scale, len(values)
         wide = min(columns, count)
         lines = -(-count // wide)
-        parts.append(f'<text x="12" y="{top + 24}">{html.escape(caption(one))}</text>')
+        parts.append(f'<text x="12" y="{top + 24}">{xml_text(caption(one))}</text>')
         top += 36
         titles = _titles(one, count)
         cells = [
@@ -53,7 +52,7 @@ def draw_svg(explanations: Sequence[Explanation], *, columns: int = 40, scale: i
             f'style="image-rendering:pixelated" href="{data_uri(_ink(page))}"/>'
         )
         for x, y, number, _ in cells:
-            title = f"<title>{html.escape(titles[number])}</title>"
+            title = f"<title>{xml_text(titles[number])}</title>"
             parts.append(f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill-opacity="0">{title}</rect>')
         top, right = top + lines * side + 12, max(right, wide * side + 24)
     return (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import unicodedata
 from collections.abc import Sequence
+
+from pixlm.analysis.captions import xml_text
 
 _CHARACTER = 9
 _GAP = 26
@@ -25,11 +26,11 @@ def tree_svg(words: Sequence[str], heads: Sequence[int | None], relations: Seque
     levels = _levels(heads)
     top = (max(levels.values(), default=0) + 1) * _STEP + 26
     parts = [
-        f'<text x="{middle:.0f}" y="{top + 22}" class="word">{html.escape(word)}</text>'
+        f'<text x="{middle:.0f}" y="{top + 22}" class="word">{xml_text(word)}</text>'
         for middle, word in zip(middles, words, strict=True)
     ]
     for number, (head, relation) in enumerate(zip(heads, relations, strict=True)):
-        middle, label = middles[number], html.escape(relation or "")
+        middle, label = middles[number], xml_text(relation or "")
         if head is None or not 0 <= head <= len(words):
             continue
         if head == 0:

@@ -133,6 +133,9 @@ def _texts(args: Reconstruct) -> list[str]:
             raise UsageError(f"{args.file}: not UTF-8 text (byte {error.start})") from None
         if not texts:
             raise UsageError(f"{args.file}: holds no text")
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            raise UsageError(f"text {number} is empty: there is nothing to reconstruct")
     if len(texts) > _MOST_TEXTS:
         raise UsageError(f"{len(texts)} texts are too many for one sheet; give {_MOST_TEXTS} or fewer")
     return texts
@@ -154,6 +157,12 @@ def _check(args: Reconstruct, path: Path, texts: list[str]) -> bool:
         raise UsageError("--dropout is that of --samples N passes; give N, such as 20")
     if args.ratios and not moving:
         raise UsageError("--ratios are those of an animation; name an --output that ends in .gif")
+    for name, written in (("--output", path), ("--metrics", Path(args.metrics or "").expanduser())):
+        if (name == "--output" or args.metrics is not None) and written.is_dir():
+            raise UsageError(f"{name} {written}: is a folder; name a file")
+    for ratio in args.ratios:
+        if not 0 <= ratio < 1:
+            raise UsageError(f"--ratios {ratio}: give shares from 0 up to, but not including, 1")
     return moving
 
 
