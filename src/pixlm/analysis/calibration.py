@@ -14,8 +14,8 @@ import numpy as np
 from pixlm.analysis.plots import new_figure, save_plot, style
 from pixlm.data.lines import read_lines
 from pixlm.errors import UsageError
+from pixlm.tasks.scoring.calibration import BINS, bin_of, expected_calibration_error
 
-BINS = 15
 _LEAST = 1e-12
 
 
@@ -57,11 +57,9 @@ def calibration(scores: Sequence[Mapping[str, float]], labels: Sequence[str], *,
     guesses = [max(row, key=lambda name: row[name]) for row in scores]
     confident = np.array([row[guess] for row, guess in zip(scores, guesses, strict=True)])
     right = np.array([guess == label for guess, label in zip(guesses, labels, strict=True)], float)
-    # (low, high], as in the paper: a probability of 1 is in the last bin.
-    places = np.clip(np.ceil(confident * bins).astype(int) - 1, 0, bins - 1)
+    places = bin_of(confident, bins)
     found = tuple(_bin(number, bins, confident[places == number], right[places == number]) for number in range(bins))
     gaps = np.array([abs(each.accuracy - each.confidence) for each in found])
-    sizes = np.array([each.count for each in found])
     order = np.argsort(confident, kind="stable")
     parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
     adaptive = sum(len(part) * abs(right[part].mean() - confident[part].mean()) for part in parts) / len(labels)
@@ -70,7 +68,7 @@ def calibration(scores: Sequence[Mapping[str, float]], labels: Sequence[str], *,
         examples=len(labels),
         accuracy=float(right.mean()),
         confidence=float(confident.mean()),
-        expected=float((gaps * sizes).sum() / len(labels)),
+        expected=expected_calibration_error(confident, right, bins=bins),
         maximum=float(gaps.max()),
         adaptive=float(adaptive),
         brier=sum(sum((p - (name == label)) ** 2 for name, p in row.items()) for row, label in pairs) / len(pairs),
@@ -101,7 +99,7 @@ def read_predictions(path: Path) -> tuple[list[dict[str, float]], list[str]]:
         if not isinstance(row, dict):
             raise UsageError(f"{path}:{number}: not a line of predictions.jsonl")
         given = row.get("scores")
-        if not isinstance(given, dict) or not given or not all(isinstance(p, float | int) for p in given.values()):
+        if not isinstance(given, dict) or not given or not all(map(_is_share, given.values())):
             raise UsageError(
                 f"{path}:{number}: has no probabilities (scores); calibration is for tasks that give texts a class: "
                 "glue, nli, xnli, topic, classify"
@@ -112,6 +110,10 @@ def read_predictions(path: Path) -> tuple[list[dict[str, float]], list[str]]:
     if not labels:
         raise UsageError(f"{path}: no example has a label to compare with")
     return scores, labels
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float | int) and -1e-6 <= value <= 1 + 1e-6  # rounded sums may be a bit above 1
 
 
 def plot(found: Mapping[str, Calibration], stem: Path) -> list[Path]:

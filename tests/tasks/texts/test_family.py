@@ -123,6 +123,8 @@ def test_scores_of_classes_and_baselines():
     predictions = [Prediction(text(a), Guess(b)) for a, b in zip(gold, given, strict=True)]
     assert task.metrics(predictions) == pytest.approx({"accuracy": 3 / 4, "macro_f1": (0.8 + 0 + 1) / 3})
     assert task.metrics(predictions[-1:]) == {}
+    sure = [Prediction(text(a), Guess(b, {b: 0.9, "politics": 0.1})) for a, b in zip(gold[:2], given[:2], strict=True)]
+    assert task.metrics(sure)["expected_calibration_error"] == pytest.approx(0.4)  # 0.9 sure, half of it right
     train = [text("travel", "a long way"), text("travel", "far away"), text("sports", "the ball")]
     found = task.baseline(train, predictions)
     assert found["majority_accuracy"] == 1 / 4

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import toy_texts
+from pixlm.analysis.calibration import calibration, read_predictions
 
 EXCERPTS = Path(__file__).resolve().parents[2] / "data" / "excerpts"
 SMALL = ("--model", "pixel-nano", "--render.max-seq-length", "64", "--train.warmup", "1", "--train.batch-size", "4")
@@ -52,6 +53,8 @@ def test_a_run_writes_scores_and_predictions(topic):
         assert row["prediction"] == max(row["scores"], key=row["scores"].get)
     right = sum(row["label"] == row["prediction"] for row in rows)
     assert dev["accuracy"] == pytest.approx(right / len(rows))
+    measured = calibration(*read_predictions(topic / "predictions.jsonl"))
+    assert dev["expected_calibration_error"] == pytest.approx(measured.expected, abs=1e-6)
 
 
 def test_predict_gives_what_the_run_wrote(topic, tmp_path, pixlm):

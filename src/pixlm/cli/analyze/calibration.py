@@ -10,12 +10,13 @@ from typing import Annotated
 import tyro
 
 from pixlm import files
-from pixlm.analysis.calibration import BINS, calibration, plot, read_predictions
+from pixlm.analysis.calibration import calibration, plot, read_predictions
 from pixlm.analysis.names import short_names
 from pixlm.analysis.plots import require_matplotlib
 from pixlm.cli.analyze.common import check, show
 from pixlm.cli.parse import parse
 from pixlm.errors import UsageError
+from pixlm.tasks.scoring.calibration import BINS
 
 
 @dataclass

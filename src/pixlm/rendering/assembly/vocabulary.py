@@ -78,7 +78,7 @@ class Vocabulary:
 
     def make_room(self) -> None:
         """To be called before the first row of an image: rows refer to the table that is there."""
-        tiles = len(self._tiles) + len(self._pairs or ()) + sum(map(len, self._contained))
+        tiles = len(self._tiles) + len(self._pairs or ()) + sum(map(len, self._contained)) + len(self._joints)
         if self.table.count > _MOST_PATCHES or self._kept > _MOST_WORDS or tiles > _MOST_TILES:
             self._start()
 

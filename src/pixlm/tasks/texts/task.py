@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from pixlm.data.encoders import DrawnText, InputEncoder, Text
 from pixlm.data.examples import TextExample
 from pixlm.data.readers.cleaning import close_up
@@ -14,6 +16,7 @@ from pixlm.errors import UsageError
 from pixlm.models import ProblemType
 from pixlm.models.heads import Head
 from pixlm.tasks.base import Prediction, Reader, Task, TaskOptions
+from pixlm.tasks.scoring.calibration import expected_calibration_error
 from pixlm.tasks.scoring.classes import NUMBER_METRICS, Metric, class_scores
 from pixlm.tasks.texts.baselines import LexicalBaseline, majority, overlap
 from pixlm.tasks.texts.objectives import ClassObjective, Guess, NumberObjective, TextObjective
@@ -111,7 +114,16 @@ class TextTask(Task[TextExample]):
         return {**super().config_for(labels), **kind, **given}
 
     def metrics(self, predictions: Sequence[TextPrediction]) -> dict[str, float]:
-        return self._scores(predictions, [prediction.value.label for prediction in predictions])
+        found = self._scores(predictions, [prediction.value.label for prediction in predictions])
+        sure = [
+            (max(guess.scores.values()), guess.label == prediction.example.label)
+            for prediction in predictions
+            if (guess := prediction.value).scores and prediction.example.label is not None
+        ]
+        if sure:
+            confident, right = np.array(sure, float).T
+            found["expected_calibration_error"] = expected_calibration_error(confident, right)
+        return found
 
     def baseline(self, train: Sequence[TextExample], predictions: Sequence[TextPrediction]) -> dict[str, float]:
         """majority: the most frequent class of ``train``; lexical: see :class:`LexicalBaseline`, for single texts. Of
