@@ -65,3 +65,17 @@ def test_text_is_replaced_whole(tmp_path):
     files.write_json(path, {"b": 1})
     assert json.loads(path.read_text(encoding="utf-8")) == {"b": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_what_cannot_be_written_is_named_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "there").mkdir()
+    for path, kind in ((tmp_path / "there", IsADirectoryError), (tmp_path / "none" / "a.json", FileNotFoundError)):
+        with pytest.raises(kind) as caught:
+            files.write_text(path, "text")
+        assert caught.value.filename == str(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_lone_surrogates_are_written_as_json_spells_them(tmp_path):
+    files.write_json(tmp_path / "a.json", {"text": "a\udc80b"})
+    assert files.read_json(tmp_path / "a.json") == {"text": "a\udc80b"}

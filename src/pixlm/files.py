@@ -7,6 +7,7 @@ crash at any moment leaves either the old state or the new one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,11 +30,17 @@ def write_text(path: Path, text: str) -> None:
     Lone surrogates, which UTF-8 has no bytes for, are written as JSON spells them (``\\ud800``).
     """
     aside = path.with_name(f".{path.name}.partial")
-    with aside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        error.filename, error.filename2 = str(path), None  # the name that the user gave
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

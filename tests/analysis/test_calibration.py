@@ -75,6 +75,9 @@ def test_the_command_and_bad_files(tmp_path, pixlm):
         ("nan.jsonl", row(float("nan")), "has no probabilities"),
         ("unlabelled.jsonl", json.dumps(unlabelled), "no example has a label"),
         ("empty.jsonl", "", "holds no text"),
+        ("nan.jsonl", row(float("nan")), "nan.jsonl:1: scores are no probabilities"),
+        ("logits.jsonl", json.dumps({"label": "a", "scores": {"a": 0.9, "b": 0.8}}), "1 together"),
+        ("below.jsonl", row(0.5) + "\n" + row(-0.5), "below.jsonl:2: scores are no probabilities"),
     ):
         (tmp_path / name).write_text(text)
         code, _, error = pixlm("analyze", "calibration", tmp_path / name, "--output", out)

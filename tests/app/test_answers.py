@@ -99,6 +99,9 @@ def test_generation_goes_on(served):
     shown = answers.generate(served["generate"], "a line", 4, True, 1.0, 3)
     assert "new patches" in shown
     assert "<img" in shown
+    assert "seed: must be a number from 0 to 2147483647" in answers.generate(
+        served["generate"], "a line", 8, True, 1.0, None
+    )
     assert "must be a number from 1 to 128" in answers.generate(served["generate"], "a line", 10_000, True, 1.0, 3)
 
 

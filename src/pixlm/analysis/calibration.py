@@ -17,6 +17,8 @@ from pixlm.errors import UsageError
 from pixlm.tasks.scoring.calibration import BINS, bin_of, expected_calibration_error
 
 _LEAST = 1e-12
+_ROUNDING = 0.02
+"""By which probabilities may differ from 1 together: some may have been written with two digits."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ def read_predictions(path: Path) -> tuple[list[dict[str, float]], list[str]]:
                 f"{path}:{number}: has no probabilities (scores); calibration is for tasks that give texts a class: "
                 "glue, nli, xnli, topic, classify"
             )
+        whole = sum(given.values())
+        if (
+            not all(0 <= p <= 1 for p in given.values()) or not 1 - _ROUNDING <= whole <= 1 + _ROUNDING
+        ):  # NaN is neither
+            raise UsageError(f"{path}:{number}: scores are no probabilities: they must be from 0 to 1, and 1 together")
         if row.get("label") is not None:
             scores.append({str(name): float(p) for name, p in given.items()})
             labels.append(str(row["label"]))

@@ -45,7 +45,8 @@ def number_of(given: Any, what: str, low: float, high: float) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not low <= number <= high:
-        raise UsageError(f"{what} {given!r}: must be a number from {low:g} to {high:g}")
+        said = what if given is None else f"{what} {given!r}"
+        raise UsageError(f"{said}: must be a number from {low:.12g} to {high:.12g}")
     return number
 
 
