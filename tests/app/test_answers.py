@@ -68,6 +68,7 @@ def test_another_strategy_is_drawn_and_said_to_be_one(served):
         (("a", "", "spans", 7, 1, ""), "mask ratio 7"),
         (("a", "", "spans", float("nan"), 1, ""), "must be a number"),
         (("a", "", "spans", "x", 1, ""), "must be a number"),
+        (("a", "", "spans", 0.25, 10**400, ""), "must be a number"),
         (("a", "", "spans", 0.25, -1, ""), "seed -1"),
         (("a", "", "chosen", 0.25, 1, ""), "no patch is chosen"),
         (("a", "", "chosen", 0.25, 1, "99"), "the text has the patches 0 to"),

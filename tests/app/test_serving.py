@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
 
 import pytest
+
+from pixlm.app import limits
 
 pytest.importorskip("gradio")
 
@@ -28,6 +31,7 @@ def test_a_port_that_is_taken_is_one_line(models, pixlm):
     [
         (("no-such-model",), "no folder and no preset is called no-such-model"),
         (("--port", "70000"), "must be from 0"),
+        (("--host", "ä..b"), "is no name of a computer"),
         (("--host", "no.such.host.invalid"), "is not to be had"),
     ],
 )
@@ -49,10 +53,53 @@ def test_without_gradio_it_says_what_to_install():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "pieces", "reaches"),
+    [
+        ("/queue/join", [(b"content-length", b"9" * 5000)], [b""], False),
+        ("/queue/join", [(b"content-length", b"-1")], [b""], False),
+        ("/queue/join", [(b"content-length", str(limits.MOST_BODY + 1).encode())], [b""], False),
+        ("/queue/join", [], [b"x" * limits.MOST_BODY, b"x"], False),  # in pieces of no announced length
+        ("/queue/join", [], [b"x" * (limits.MOST_BODY - 1), b"x"], True),
+        ("/upload", [], [b"x" * limits.MOST_BODY, b"x"], True),
+        ("/upload", [], [b"x" * limits.MOST_UPLOAD, b"x" * 2**17], False),
+    ],
+)
+def test_no_request_hands_on_more_than_its_bound(path, headers, pieces, reaches):
+    whole: list[bytes] = []
+    sent: list[dict] = []
+    left = list(pieces)
+
+    async def app(scope, receive, send):
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionError
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        whole.append(body)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive():
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(limits.Bounded(app)({"type": "http", "path": path, "headers": headers}, receive, send))
+    assert bool(whole) == reaches
+    if reaches:
+        assert whole == [b"".join(pieces)]
+        assert b"content-security-policy" in dict(sent[0]["headers"])
+    elif headers:
+        assert sent[0]["status"] == 413
+
+
 def test_no_browser_is_opened_and_large_requests_are_refused(models, monkeypatch):
     import httpx
 
-    from pixlm.app import limits
     from pixlm.app.serve import serve
 
     opened = []

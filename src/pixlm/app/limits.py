@@ -42,7 +42,7 @@ def number_of(given: Any, what: str, low: float, high: float) -> float:
     """A number in [low, high]; UsageError otherwise."""
     try:
         number = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not low <= number <= high:
         said = what if given is None else f"{what} {given!r}"
@@ -83,7 +83,7 @@ class Bounded:
         most = MOST_UPLOAD + 2**16 if scope["path"].endswith("/upload") else MOST_BODY
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > most:
+        if not length.isdigit() or len(length) > 18 or int(length) > most:
             await _refuse(send, most)
             return
         seen, refused = 0, False

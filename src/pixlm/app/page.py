@@ -65,7 +65,7 @@ def theme() -> gr.themes.Base:
 
 def build(models: Mapping[str, Served]) -> gr.Blocks:
     """The page for these models, by tab (:data:`pixlm.app.models.KINDS`)."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, 600)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 600)) as page:
         gr.Markdown("# pixlm\nLanguage models that read text as pixels. Everything on this page runs on this computer.")
         status = gr.HTML(elem_classes="px")
         with gr.Tabs() as tabs:
@@ -207,7 +207,7 @@ def _reconstruct(
         strategy="" if strategy == own else str(strategy or ""),
         masking=str(masking),
         ratio=f"{ratio:g}" if isinstance(ratio, int | float) else "",
-        seed=f"{seed:.0f}" if isinstance(seed, int | float) else "",
+        seed=str(seed) if isinstance(seed, int | float) else "",
         patches=str(patches or "") if masking == "chosen" else "",
     )
     return shown, _query(state)

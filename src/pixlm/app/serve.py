@@ -68,6 +68,8 @@ def _free(host: str, port: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             return int(probe.getsockname()[1])
+    except (TypeError, ValueError):  # a name that cannot be written as one of the network
+        raise UsageError(f"--host {host}: is no name of a computer") from None
     except OSError as error:
         raise UsageError(
             f"--port {port} on {host} is not to be had ({error.strerror or error}); choose another, or 0 for any"
