@@ -71,8 +71,8 @@ def test_the_command_and_bad_files(tmp_path, pixlm):
     for name, text, message in (
         ("words.jsonl", json.dumps({"words": ["a"], "labels": ["X"], "predictions": ["X"]}), "has no probabilities"),
         ("plain.txt", "no JSON", "1: not a line of predictions.jsonl"),
-        ("odds.jsonl", row(1.5), "has no probabilities"),
-        ("nan.jsonl", row(float("nan")), "has no probabilities"),
+        ("odds.jsonl", row(1.5), "scores are no probabilities"),
+        ("nan.jsonl", row(float("nan")), "scores are no probabilities"),
         ("unlabelled.jsonl", json.dumps(unlabelled), "no example has a label"),
         ("empty.jsonl", "", "holds no text"),
         ("nan.jsonl", row(float("nan")), "nan.jsonl:1: scores are no probabilities"),

@@ -101,14 +101,14 @@ def read_predictions(path: Path) -> tuple[list[dict[str, float]], list[str]]:
         if not isinstance(row, dict):
             raise UsageError(f"{path}:{number}: not a line of predictions.jsonl")
         given = row.get("scores")
-        if not isinstance(given, dict) or not given or not all(map(_is_share, given.values())):
+        if not isinstance(given, dict) or not given or not all(isinstance(p, float | int) for p in given.values()):
             raise UsageError(
                 f"{path}:{number}: has no probabilities (scores); calibration is for tasks that give texts a class: "
                 "glue, nli, xnli, topic, classify"
             )
         whole = sum(given.values())
         if (
-            not all(0 <= p <= 1 for p in given.values()) or not 1 - _ROUNDING <= whole <= 1 + _ROUNDING
+            not all(-1e-6 <= p <= 1 + 1e-6 for p in given.values()) or not 1 - _ROUNDING <= whole <= 1 + _ROUNDING
         ):  # NaN is neither
             raise UsageError(f"{path}:{number}: scores are no probabilities: they must be from 0 to 1, and 1 together")
         if row.get("label") is not None:
@@ -117,10 +117,6 @@ def read_predictions(path: Path) -> tuple[list[dict[str, float]], list[str]]:
     if not labels:
         raise UsageError(f"{path}: no example has a label to compare with")
     return scores, labels
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, float | int) and -1e-6 <= value <= 1 + 1e-6  # rounded sums may be a bit above 1
 
 
 def plot(found: Mapping[str, Calibration], stem: Path) -> list[Path]:
