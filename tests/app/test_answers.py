@@ -165,6 +165,8 @@ def test_links_carry_the_state_and_are_bounded():
     assert links.to_query(links.State()) == "?"
     with pytest.raises(UsageError, match="too long for a link"):
         links.to_query(links.State(text="ж" * 1900))
+    damaged = {"text": "a", "masking": "chosen", "patches": "1 2 z"}
+    assert links.from_query(damaged) == links.State(text="a", masking="chosen")
     assert links.from_query({"text": "x" * 3000, "seed": "9" * 500, "other": "y"}) == links.State()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from urllib.parse import urlencode
 
-from pixlm.app.limits import MOST_TEXT
+from pixlm.app.limits import MOST_TEXT, patches_of
 from pixlm.errors import UsageError
 
 MOST_QUERY = 4000
@@ -43,4 +43,8 @@ def from_query(given: Mapping[str, str]) -> State:
         value = given.get(field.name)
         if isinstance(value, str) and len(value) <= (MOST_TEXT if field.name in ("text", "second") else 400):
             known[field.name] = value
+    try:
+        patches_of(known.get("patches"))
+    except UsageError:
+        del known["patches"]  # no button could mend what stands in a hidden field
     return State(**known)
