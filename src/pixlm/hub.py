@@ -1,7 +1,8 @@
 """Finding, loading and saving a model together with its renderer.
 
-A model is named by a folder, by the name of an architecture to start from scratch (:mod:`pixlm.models.presets`), or by
-a hub id such as ``Team-PIXEL/pixel-base``, in this order. The network is used only for a hub id that is not on this
+A model is named by a folder, by the name of an architecture to start from scratch (:mod:`pixlm.models.presets`), by the
+name of a model that comes with pixlm (:mod:`pixlm.pretrained`: ``pixlm-tiny``), or by a hub id such as
+``Team-PIXEL/pixel-base``, in this order. The network is used only for a hub id that is not on this
 machine yet. Checkpoints of the original PIXEL and PIXEL-M4 code load as they are; nothing in a checkpoint is executed.
 
 Importing this module makes transformers' Auto classes know ``model_type: pixel`` and ``ernie-pixel`` (PixelGPT).
@@ -71,6 +72,7 @@ from pixlm.models.pixelgpt.checkpoint import load_pixelgpt
 from pixlm.models.token_checkpoint import is_text_model, load_token_checkpoint, token_config
 from pixlm.models.upstream import UPSTREAM_CLASSES
 from pixlm.models.weights import WEIGHT_FILES, read_json, write_model
+from pixlm.pretrained import shipped_models
 
 if TYPE_CHECKING:
     from pixlm.rendering import TextRenderer
@@ -101,7 +103,8 @@ def resolve(name: str | Path, *, revision: str | None = None, weights: bool = Tr
     """What a name stands for: the folder of a checkpoint, or the configuration of a preset.
 
     Args:
-        name: an existing folder, else the name of a preset, else a hub id ``owner/name``.
+        name: an existing folder, else the name of a preset or of a model that comes with pixlm, else a hub id
+            ``owner/name``.
         revision: branch, tag or commit of a hub id. None takes what is on this machine already, else ``main``.
         weights: False asks for the configuration and the renderer only, which spares a download.
 
@@ -115,6 +118,8 @@ def resolve(name: str | Path, *, revision: str | None = None, weights: bool = Tr
         raise UsageError(f"{name} is a file; give the folder of the model")
     if str(name) in PRESETS:
         return preset(str(name))
+    if str(name) in shipped_models():
+        return shipped_models()[str(name)]
     # A path whose parent exists is a mistyped path, not a question for the hub.
     if _HUB_ID.fullmatch(str(name)) and not folder.parent.exists():
         return _snapshot(str(name), revision, weights)

@@ -71,7 +71,8 @@ def monte_carlo(
     """Fill in the same patches of a text several times with dropout on.
 
     Args:
-        masking, seed: as in :meth:`PixelLM.reconstruct`; the seed also draws what is dropped.
+        masking: as in :meth:`PixelLM.reconstruct`.
+        seed: as there; it also draws what is dropped.
         rate: of dropout, in every place that has it; None: the model's own, as it was trained.
 
     Raises:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixlm.errors import UsageError
+from pixlm.pretrained import shipped_models
 from pixlm.rendering.font import split_face
+from pixlm.rendering.fonts import default_fallbacks, default_font
 
 if TYPE_CHECKING:
     from pixlm.rendering.renderer import TextRenderer
@@ -98,10 +100,10 @@ def load(
     path, repository = _find(source, revision)
     saved = _read(path)
     arguments = {key: saved[key] for key in (*_NUMBERS, *_OWN, "rgb") if key in saved}
-    arguments["font_file"] = path.parent / _file_name(saved.get("font_file"), path)
+    arguments["font_file"] = _font(saved.get("font_file"), path)
     if "strategy" not in saved:
         arguments.update(_upstream_arguments(saved.get("text_renderer_type"), repository, path, overrides))
-    arguments["fallback_fonts"] = [path.parent / _file_name(name, path) for name in saved.get("fallback_fonts") or ()]
+    arguments["fallback_fonts"] = [_font(name, path) for name in saved.get("fallback_fonts") or ()]
     if saved.get("fallback_fonts_dir") and "fallback_fonts_dir" not in overrides:
         # Upstream notes the folder's path on the machine where the renderer was made.
         folder = path.parent / str(saved["fallback_fonts_dir"])
@@ -165,6 +167,8 @@ def _find(source: str | os.PathLike[str], revision: str | None) -> tuple[Path, s
     path = Path(source).expanduser()
     if path.is_file():
         return path, _repository_of(path)
+    if not path.is_dir() and str(source) in shipped_models():
+        path = shipped_models()[str(source)]
     if not path.is_dir():
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(source)) or str(source).startswith("."):
             raise UsageError(f"{source} is neither a folder with {CONFIG_NAME} nor the id of a repository on the hub")
@@ -219,6 +223,14 @@ def _file_name(value: Any, path: Path) -> str:
     if name in ("", ".", ".."):
         raise UsageError(f"{path} names no font: font_file is {value!r}")
     return name
+
+
+def _font(value: Any, path: Path) -> Path:
+    """A saved renderer's font; what comes with pixlm need not lie beside it (the fingerprint tells another one)."""
+    name = _file_name(value, path)
+    beside = path.parent / name
+    known = {font.name: font for font in (default_font(), *default_fallbacks())}
+    return beside if beside.exists() else known.get(name, beside)
 
 
 def _upstream_arguments(

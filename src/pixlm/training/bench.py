@@ -80,6 +80,8 @@ class BenchConfig:
     """Examples a step, instead of the budget's."""
     learning_rate: float | None = None
     """Highest learning rate, instead of the budget's."""
+    dropout: float = 0.1
+    """Dropout of hidden states and attention, of every model; 0 for those pretrained without, as pixlm-tiny was."""
     seeds: str = "42"
     """Seeds, such as 0,1,2: each model is trained once with each."""
     output: str = ""
@@ -194,7 +196,7 @@ def _plan(task: Task[Any], config: BenchConfig, model: str, data: str, place: Pa
             learning_rate=budget.learning_rate,
             eval_steps=max(1, budget.steps // _EVALUATIONS),
             keep_checkpoints=1,
-            dropout=0.1,
+            dropout=config.dropout,
             log_steps=max(1, budget.steps // 20),
         ),
     )
