@@ -50,6 +50,7 @@ class Variant:
     train: dict[str, Any] = field(default_factory=dict)
     masking: SpanMasking | RandomMasking = SPANS
     preset: str = "pixel-nano"
+    length: int | None = None  # patches of a strip in training, if fewer than all have
 
 
 START = {"projection_init": "ink", "initializer_range": 0.05}
@@ -75,6 +76,8 @@ VARIANTS = [
     Variant("decoder", "4 layers", {**BEST, "decoder_num_hidden_layers": 4}, MUON, SINGLES),
     Variant("batch", "16 strips", BEST, {**MUON, "batch_size": 16}, SINGLES),
     Variant("batch", "64 strips", BEST, {**MUON, "batch_size": 64}, SINGLES),
+    Variant("length", "32 strips of 128", BEST, MUON, SINGLES),
+    Variant("length", "64 strips of 64", BEST, {**MUON, "batch_size": 64}, SINGLES, length=64),
     Variant("size", "pixel-tiny", BEST, MUON, SINGLES, "pixel-tiny"),
 ]
 
@@ -144,6 +147,8 @@ def run(variant: Variant, encoder: Any, train: list[Any], dev: list[Any], steps:
     model = PixelForPreTraining(preset(variant.preset, mask_ratio=variant.masking.mask_ratio, **still, **variant.model))
     optimizer = make_optimizer(model, settings, fused=False)
     objective = MaskedPatches(encoder, variant.masking, seed=0)
+    if variant.length is not None:
+        train = [cut(strip, variant.length) for strip in train]
     generator = np.random.default_rng(0)
     for step in range(steps):
         rows = generator.choice(len(train), settings.batch_size, replace=False)
