@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     only = set(options.only.split(",")) - {""}
     renderers = {name: TextRenderer(strategy=name, max_seq_length=529) for name in STRATEGIES}
-    print("| language | " + " | ".join(f"{name}: a 100 characters | different | seen" for name in STRATEGIES) + " |")
+    print("| language | " + " | ".join(f"{name}: patches | different | seen" for name in STRATEGIES) + " |")
     print("|---" * (1 + 3 * len(STRATEGIES)) + "|")
     for folder in sorted(path for path in options.data.iterdir() if path.is_dir()):
         if only and folder.name not in only:

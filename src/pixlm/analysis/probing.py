@@ -177,9 +177,8 @@ def _fit(vectors: NDArray[np.float32], labels: NDArray[Any], penalty: float) -> 
     if np.ptp(labels) == 0:  # as random labels of few words can be
         return DummyClassifier().fit(vectors, labels)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # the last bit of the fit changes no prediction worth having
+        # The last bit of a fit changes no prediction worth having.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=1 / (2 * len(labels) * penalty), max_iter=STEPS).fit(vectors, labels)
 
 

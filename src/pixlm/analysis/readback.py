@@ -44,6 +44,19 @@ class ReadBack:
         return self.right / self.characters if self.characters else None
 
 
+def findings(result: Reconstruction, read: ReadBack | None) -> list[str]:
+    """What one reconstruction is like, in words: how much was removed, errors, what was read back."""
+    said = [
+        f"{int(result.removed.sum())} of {len(result.removed)} patches removed, loss {result.loss:.4f}",
+        f"masked MSE {result.mse:.4f}",
+    ]
+    if read is not None and read.accuracy is not None:
+        said.append(f"{read.right} of {read.characters} removed characters read back ({read.accuracy:.0%})")
+    if result.lost:
+        said.append(f"{result.lost} characters did not fit")
+    return said
+
+
 def read_back(result: Reconstruction, text: str, renderer: TextRenderer) -> ReadBack | None:
     """Read a reconstruction of ``text``; None where the renderer draws text that runs on, which has no cells."""
     if renderer.strategy not in READABLE:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixlm.analysis.readback import ReadBack
+from pixlm.analysis.readback import ReadBack, findings
 from pixlm.analysis.reading import fields_of
 from pixlm.analysis.reconstruction import PANELS, panel
 from pixlm.analysis.tint import REMOVED, on_paper
@@ -59,16 +59,8 @@ def reconstruction(result: Reconstruction, read: ReadBack | None) -> str:
     figures = "".join(
         f"<figure><figcaption>{_TITLES[name]}</figcaption>{_panel(name, result)}</figure>" for name in PANELS
     )
-    facts = [
-        f"{int(result.removed.sum())} of {len(result.removed)} patches removed",
-        f"loss {result.loss:.3f}",
-        f"masked MSE {result.mse:.4f}",
-    ]
-    if read is not None and read.accuracy is not None:
-        facts.append(f"{read.right} of {read.characters} removed characters read back")
-    if result.lost:
-        facts.append(f"{result.lost} characters did not fit")
-    return f'<div class="px-panels">{figures}</div><p class="px-facts">{html.escape("; ".join(facts))}</p>{_read(read)}'
+    said = html.escape("; ".join(findings(result, read)))
+    return f'<div class="px-panels">{figures}</div><p class="px-facts">{said}</p>{_read(read)}'
 
 
 def _panel(name: str, result: Reconstruction) -> str:

@@ -11,7 +11,7 @@ import tyro
 
 from pixlm import files, inference
 from pixlm.analysis.dropout import draw_uncertainty, monte_carlo
-from pixlm.analysis.readback import ReadBack, read_back
+from pixlm.analysis.readback import ReadBack, findings, read_back
 from pixlm.analysis.reconstruction import PANELS, SHOWN, means, measures, panels, save_animation, sheet
 from pixlm.cli.parse import check_picture, parse
 from pixlm.cli.progress import bar
@@ -175,13 +175,5 @@ def _maskings(args: Reconstruct, moving: bool) -> list[Masking]:
 
 def _line(result: inference.Reconstruction, read: ReadBack | None) -> str:
     """What one reconstruction is like."""
-    parts = [
-        f"{int(result.removed.sum())} of {len(result.removed)} patches removed, loss {result.loss:.4f}",
-        f"masked MSE {result.mse:.4f}",
-    ]
-    if read is not None and read.accuracy is not None:
-        parts.append(f"{read.right} of {read.characters} removed characters read back ({read.accuracy:.0%})")
-    if result.lost:
-        parts.append(f"{result.lost} characters did not fit")
     said = f"\n  read: {read.text}" if read is not None else ""
-    return "; ".join(parts) + said
+    return "; ".join(findings(result, read)) + said
