@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import warnings
@@ -99,23 +100,28 @@ def parse_only(words: list[str]) -> Any:
     return None
 
 
-def flags_of(words: list[str]) -> set[str]:
-    """The flags of a command such as `pixlm finetune pos`; AssertionError where there is no such command."""
+def parser_of(words: list[str]) -> argparse.ArgumentParser:
+    """The parser of a command such as `pixlm finetune pos`; AssertionError where there is no such command."""
 
     def stop(kind: Any, **options: Any) -> None:
         with warnings.catch_warnings():  # tyro calls it deprecated, and has nothing else that lists flags
             warnings.simplefilter("ignore", DeprecationWarning)
-            parser = tyro.extras.get_parser(kind, default=options.get("default", tyro.MISSING))
-        raise Parsed({flag for action in parser._actions for flag in action.option_strings})
+            kept = {name: value for name, value in options.items() if name == "default"}
+            raise Parsed(tyro.extras.get_parser(kind, **kept))
 
-    arguments = words[1:]
     try:
         with _nothing_is_run(stop):
-            code = cli.main(arguments)
+            code = cli.main(words[1:])
     except Parsed as parsed:
-        flags: set[str] = parsed.value
-        return flags | {"--config"} if arguments[0] in TAKES_CONFIG else flags
+        parser: argparse.ArgumentParser = parsed.value
+        return parser
     raise AssertionError(f"{' '.join(words)}: no such command (exit code {code})")
+
+
+def flags_of(words: list[str]) -> set[str]:
+    """The flags of a command such as `pixlm finetune pos`; AssertionError where there is no such command."""
+    flags = {flag for action in parser_of(words)._actions for flag in action.option_strings}
+    return flags | {"--config"} if words[1] in TAKES_CONFIG else flags
 
 
 TAKES_CONFIG = ("pretrain", "prerender", "finetune", "attack")
