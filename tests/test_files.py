@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,24 @@ def test_what_cannot_be_written_is_named_and_leaves_nothing_behind(tmp_path):
 def test_lone_surrogates_are_written_as_json_spells_them(tmp_path):
     files.write_json(tmp_path / "a.json", {"text": "a\udc80b"})
     assert files.read_json(tmp_path / "a.json") == {"text": "a\udc80b"}
+
+
+def test_a_lock_whose_file_was_taken_away_is_nobodys(tmp_path, monkeypatch):
+    path = tmp_path / ".lock"
+    with files.lock(path) as first:
+        assert first
+        path.unlink()
+        path.touch()
+        with files.lock(path) as second:
+            assert second
+    assert not path.exists()
+    opened = Path.open
+
+    def late(self, *arguments):  # between opening and locking, the owner takes the file away
+        file = opened(self, *arguments)
+        self.unlink()
+        return file
+
+    monkeypatch.setattr(Path, "open", late)
+    with files.lock(path) as ours:
+        assert not ours

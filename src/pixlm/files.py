@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,28 @@ def publish(aside: Path, folder: Path) -> None:
     aside.rename(folder)
     _sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """Hold a file's lock, if nobody else does: whether we do. It goes with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: renaming alone keeps files whole
+        yield True
+        return
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(file.fileno()), path.stat())  # else its last owner took the file away
+        except OSError:
+            ours = False
+        try:
+            yield ours
+        finally:
+            if ours:
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def checkpoint_step(folder: Path) -> int | None:

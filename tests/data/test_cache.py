@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
+import signal
+import sys
 
 import numpy as np
 import pytest
 
+from pixlm import files
 from pixlm.data import cache
 from pixlm.data.cache import Request, cached
 from pixlm.data.encoders import RenderedText
@@ -70,8 +75,6 @@ def test_several_processes_give_the_same(own_cache):
     one = cached(encoder(), [requests])
     (folder,) = (own_cache / "encoded").iterdir()
     before = (folder / cache.FILE).read_bytes()
-    import shutil
-
     shutil.rmtree(folder)
     two = cached(encoder(), [requests], workers=2)
     assert (folder / cache.FILE).read_bytes() == before
@@ -90,8 +93,6 @@ def test_a_damaged_entry_is_made_again(own_cache, capsys):
 
 
 def test_entries_not_used_for_longest_go_first(own_cache, monkeypatch):
-    import os
-
     folders = []
     for number, text in enumerate(("one", "two", "six")):
         cached(encoder(), [[Request(text)]])
@@ -116,6 +117,40 @@ def test_a_cache_that_cannot_be_written_is_done_without(own_cache, capsys):
     kept = cached(encoder(), [[Request("one")]])
     assert "encoding as the run goes instead" in capsys.readouterr().out
     assert same(kept.encode("one"), encoder().encode("one"))
+
+
+def test_what_a_killed_process_was_writing_is_cleared(own_cache, monkeypatch):
+    """Killed before each of its file operations; one that still writes is left alone."""
+    place = own_cache / "encoded"
+    kills = 0
+    for number in range(1000):
+        child = os.fork()
+        if child == 0:
+            left = number
+
+            def hook(event: str, arguments: tuple) -> None:
+                nonlocal left
+                if event in ("open", "os.mkdir", "os.rename", "os.remove") and str(place) in str(arguments[0]):
+                    if left == 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    left -= 1
+
+            sys.addaudithook(hook)
+            cached(encoder(), [[Request("one")]])
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+            break
+        kills += 1
+        kept = cached(encoder(), [[Request("one")]])
+        assert same(kept.encode("one"), encoder().encode("one"))
+        cached(encoder(), [[Request("two")]])
+        assert len(list(place.iterdir())) == 2  # nothing lies beside them
+        shutil.rmtree(place)
+    assert kills > 10
+    with files.lock(place / ".partial-other.lock"):
+        (place / ".partial-other").mkdir()
+        cached(encoder(), [[Request("two")]])
+        assert (place / ".partial-other").is_dir()
 
 
 def test_a_limit_that_is_no_number(own_cache, monkeypatch):

@@ -487,24 +487,3 @@ def test_a_limit_of_streams_leaves_packed_files_as_they_are(tmp_path, monkeypatc
     monkeypatch.setattr(parts, "_write", None)
     limited = Packing(Reading(limit=2))
     assert list(pack_corpus(find_sources(str(path), {}), Counted(40), limited, Selection()).splits["train"]) == before
-
-
-def test_a_lock_whose_file_was_taken_away_is_nobodys(tmp_path, monkeypatch):
-    path = tmp_path / ".lock"
-    with parts.lock(path) as first:
-        assert first
-        path.unlink()
-        path.touch()
-        with parts.lock(path) as second:
-            assert second
-    assert not path.exists()
-    opened = Path.open
-
-    def late(self, *arguments):  # between opening and locking, the owner takes the file away
-        file = opened(self, *arguments)
-        self.unlink()
-        return file
-
-    monkeypatch.setattr(Path, "open", late)
-    with parts.lock(path) as ours:
-        assert not ours

@@ -14,7 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterable, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ FILE = "encoded.arrow"
 _FORMAT = 2
 # Bytes of all entries together, unless $PIXLM_CACHE_LIMIT says otherwise: some 100,000 texts of full length.
 _LIMIT = 20 * 10**9
+_LOCK = ".lock"
 # Requests that a process encodes at a time, and rows of a batch in the file.
 _CHUNK = 64
 
@@ -209,15 +210,26 @@ def _entry(encoder: InputEncoder, requests: Sequence[Request], workers: int) -> 
             return Entry(folder / FILE)
         print(f"cache: {folder}: {problem}; making it again")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    try:
-        if not _write(aside / FILE, encoder, list(unique.values()), workers):
-            return None
-        files.publish(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    _clear_partial(folder.parent)
+    aside = folder.with_name(f".partial-{uuid.uuid4().hex}")
+    with files.lock(aside.with_suffix(_LOCK)):
+        try:
+            aside.mkdir()
+            if not _write(aside / FILE, encoder, list(unique.values()), workers):
+                return None
+            files.publish(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     _evict(keep=folder)
     return Entry(folder / FILE)
+
+
+def _clear_partial(place: Path) -> None:
+    """Remove what killed processes were writing; one that still writes holds the lock."""
+    for path in place.glob(f".partial-*{_LOCK}"):
+        with files.lock(path) as ours:
+            if ours:
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
 
 def _write(path: Path, encoder: InputEncoder, requests: Sequence[Request], workers: int) -> bool:

@@ -142,6 +142,9 @@ def train(
         dev_split is not None and is_spent(settings.patience, plan.eval_steps, progress.step, best)
     )
     if done:
+        if is_main_process():  # or right after its last checkpoint, before the older ones were deleted
+            checkpoints.clear_partial(output.folder)
+            checkpoints.retain(output.folder, progress, settings.keep_checkpoints)
         cast(torch.nn.Module, model).to(PartialState().device)
         best = best or progress.step
     else:

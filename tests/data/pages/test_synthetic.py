@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixlm import files
 from pixlm.data.pages.facts import facts_of
 from pixlm.data.pages.folders import read_pages
 from pixlm.data.pages.synthetic.draft import Style
@@ -272,7 +273,6 @@ def test_both_forms_hold_the_same_pages(pixlm, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_run_goes_on(pixlm, tmp_path, monkeypatch):
-    from pixlm.data.pages.synthetic import writing
 
     arguments = ("--pages", "6", "--part-size", "2")
     assert made(pixlm, tmp_path / "whole", *arguments)[0] == 0
@@ -299,7 +299,7 @@ def test_an_interrupted_run_goes_on(pixlm, tmp_path, monkeypatch):
     assert "(2 made now)" in out
     assert (broken / "train-00000.tar").stat().st_mtime_ns == first.st_mtime_ns
     assert contents(broken) == contents(tmp_path / "whole")
-    with writing.lock(broken / ".lock"):
+    with files.lock(broken / ".lock"):
         assert "another process is writing there" in made(pixlm, broken, *arguments)[2]
 
 

@@ -234,7 +234,7 @@ def _try_to_pack(job: tuple[Unit, Path]) -> bool:
     assert _setup is not None
     unit, folder = job
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with lock(folder.with_name(f".{folder.name}.lock")) as ours:
+    with files.lock(folder.with_name(f".{folder.name}.lock")) as ours:
         if is_complete(folder):
             return True
         if not ours:
@@ -250,28 +250,6 @@ def _try_to_pack(job: tuple[Unit, Path]) -> bool:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return True
-
-
-@contextlib.contextmanager
-def lock(path: Path) -> Iterator[bool]:
-    """Hold a file's lock, if nobody else does: whether we do. It goes with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: renaming alone keeps files whole
-        yield True
-        return
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = os.path.samestat(os.fstat(file.fileno()), path.stat())  # else its last owner took the file away
-        except OSError:
-            ours = False
-        try:
-            yield ours
-        finally:
-            if ours:
-                with contextlib.suppress(OSError):
-                    path.unlink()
 
 
 def _write(folder: Path, unit: Unit, encoder: InputEncoder, packing: Packing) -> None:

@@ -24,7 +24,7 @@ import pixlm
 from pixlm import files
 from pixlm.data import digests
 from pixlm.data.pages.synthetic.page import Maker, Making
-from pixlm.data.pretraining.parts import in_worker, lock, workers_must_live
+from pixlm.data.pretraining.parts import in_worker, workers_must_live
 from pixlm.data.splits import SPLITS
 from pixlm.errors import RunError, UsageError
 
@@ -92,7 +92,7 @@ def write_pages(
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file; name a folder with --output DIR")
     output.mkdir(parents=True, exist_ok=True)
-    with lock(output / _LOCK) as ours:
+    with files.lock(output / _LOCK) as ours:
         if not ours:
             raise UsageError(f"{output}: another process is writing there; wait for it, or name another --output")
         left_out = sum(Maker(making, split).texts.left_out for split in counts)
