@@ -43,7 +43,9 @@ def test_direct_shaping_equals_uharfbuzz():
                 script,
             )
             one, other = (s.shape_apart(text, script=script, rtl=rtl) for s in (shaping, objects))
-            assert (one.glyphs, one.flags, one.clusters) == (other.glyphs, other.flags, other.clusters), (text, script)
+            assert (one.glyphs, one.clusters) == (other.glyphs, other.clusters), (text, script)
+            # HarfBuzz up to 11 leaves bits of its own beside the flags, which the objects do not show.
+            assert [flag & 3 for flag in one.flags] == [flag & 3 for flag in other.flags], (text, script)
 
 
 @built
