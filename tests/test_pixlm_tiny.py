@@ -28,7 +28,11 @@ TEXT = SHARED / "data" / "text_large"
 LONG = 25
 """Letters from which on an equal line is no chance."""
 
-pytestmark = pytest.mark.filterwarnings("error:the loaded TextRenderer differs")
+pytestmark = pytest.mark.filterwarnings(
+    "error:the loaded TextRenderer differs",
+    # of another version of HarfBuzz that draws the same; a dot stands for the colon, which filters do not know
+    "ignore:the loaded TextRenderer differs from the one that was saved. harfbuzz is [^;]*; a sample text .* the same",
+)
 
 
 @pytest.fixture(scope="module")

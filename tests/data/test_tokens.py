@@ -212,14 +212,17 @@ def test_a_plain_list_of_pieces_is_enough_for_bert(tmp_path):
 
 @pytest.mark.parametrize("number", [300, 10**12])
 def test_tokens_that_the_model_does_not_have_are_named(number, tmp_path):
-    """Also those that would take all memory: a tokenizer is written out from its first number to its last."""
+    """Also those that would take all memory: a tokenizer is written out from its first number to its last.
+
+    tokenizers before 0.23 refuses a vocabulary with holes itself.
+    """
     folder = save_checkpoint(tmp_path / "m", "roberta", TEXTS)
     config = tokenizer_and_config("roberta", TEXTS)[1]
     stored = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     stored["model"]["vocab"]["a"] = min(number, 2**32 - 1)
     (folder / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
     smaller = type(config)(**{**config.to_dict(), "vocab_size": 300})
-    with pytest.raises(UsageError, match=r"its tokenizer has a token \d+, but the model has only 300"):
+    with pytest.raises(UsageError, match=r"its tokenizer (has a token \d+, but the model has only 300|cannot be read)"):
         load_tokenizer(folder, smaller)
 
 
@@ -229,7 +232,7 @@ def test_a_tokenizer_that_contradicts_itself_is_named(tmp_path):
     one, two = ("".join(merge) for merge in stored["model"]["merges"][:2])
     stored["model"]["vocab"][one] = stored["model"]["vocab"][two]
     (folder / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
-    with pytest.raises(UsageError, match="contradicts itself"):
+    with pytest.raises(UsageError, match=r"its tokenizer (contradicts itself|cannot be read)"):
         load_tokenizer(folder, tokenizer_and_config("roberta", TEXTS)[1])
 
 
