@@ -26,6 +26,7 @@ def commands() -> dict[str, list[str]]:
     found = {
         **{verb: [verb] for verb in VERBS if verb not in (*PER_TASK, "analyze", "data", "fonts", "bench")},
         "bench": ["bench", "ud"],
+        "bench documents": ["bench", "documents"],
         "attack TASK": ["attack", "pos"],
         **{f"analyze {name}": ["analyze", name] for name in NAMES},
         **{f"fonts {action}": ["fonts", action] for action in FONTS},

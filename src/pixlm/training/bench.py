@@ -140,7 +140,7 @@ def bench(suite: str, config: BenchConfig) -> list[Row]:
         raise UsageError("no data given; name one or more folders with --data")
     if not config.output:
         raise UsageError("no output folder given; name one with --output DIR")
-    models, data = _by_name((config.model, *config.baseline), "--baseline"), _by_name(config.data, "--data")
+    models, data = by_name((config.model, *config.baseline), "--baseline"), by_name(config.data, "--data")
     seeds = parse_seeds(config.seeds)
     folder = Path(config.output).expanduser()
     rows: list[Row] = []
@@ -167,8 +167,8 @@ def bench(suite: str, config: BenchConfig) -> list[Row]:
     return rows
 
 
-def _by_name(paths: Sequence[str], flag: str) -> dict[str, str]:
-    """Models or data by the last part of their path."""
+def by_name(paths: Sequence[str], flag: str) -> dict[str, str]:
+    """Models or data by the last part of their path; raises UsageError for two of one name."""
     names = [Path(path).expanduser().resolve().name for path in paths]
     twice = [name for name in names if names.count(name) > 1]
     if twice:

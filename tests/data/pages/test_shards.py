@@ -492,3 +492,20 @@ def test_an_archive_that_shrank(tmp_path):
     Path(name).write_bytes(Path(name).read_bytes()[:2000])
     with pytest.raises(UsageError, match="shorter than when it was indexed"):
         found[4]
+
+
+def test_indexes_stay_in_memory_as_far_as_there_is_room(tmp_path, monkeypatch):
+    from pixlm.data.pages.shards import examples as module
+
+    names = shards(tmp_path, count=3)
+    found = examples(names)
+    loaded = []
+    monkeypatch.setattr(module, "load_index", lambda shard: loaded.append(shard.name) or load_index(shard))
+    texts = [one.targets for one in found]
+    assert [found[place].targets for place in (0, len(found) - 1, 1)] == [texts[0], texts[-1], texts[1]]
+    assert not loaded, "indexes that were counted are not read again"
+    monkeypatch.setattr(module, "_RECENT", 1)
+    again = pickle.loads(pickle.dumps(found))
+    assert [again[place].targets for place in range(len(again))] == texts
+    assert loaded == names
+    assert len(again._recent) == 1

@@ -67,6 +67,7 @@ def test_receipts(tmp_path):
     assert sample.image.size == (60, 80)
     assert (sample.start, sample.prompt) == ("<s_receipt>", "Read the receipt.")
     assert sample.target.startswith("<s_menu><s_nm>tea</s_nm><s_price>2</s_price><sep/>")
+    assert task.with_options({"prompt": "none"}).sample(train[0], None).prompt == "", "told nothing"
     scores = task.metrics(perfect(task, dev))
     assert scores == {"tree_accuracy": 1, "field_f1": 1, "exact_match": 1}
     wrong = [Prediction(example, {"total": {"total_price": "7"}}) for example in dev]
@@ -181,6 +182,7 @@ def test_questions(questions):
     assert "who is it?" in small.sample(examples[0], None).start
     one = task.example((str(questions.parent / "a.png"), "What?"), "1")
     assert task.sample(one, None).prompt == "What?"
+    assert task.with_options({"prompt": "none"}).sample(one, None).prompt == "What?", "a question is always asked"
     with pytest.raises(UsageError, match="wants an image and a question"):
         task.example(str(questions.parent / "a.png"), "1")
 

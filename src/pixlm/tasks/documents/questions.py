@@ -50,7 +50,7 @@ class PageQuestions(DocumentTask):
     def asked(self, example: PageExample) -> tuple[str, str]:
         question = example.prompt.lower() if cast(QuestionOptions, self.options).lower_case else example.prompt
         start = f"{self.start_token}<s_question>{question}</s_question><s_answer>"
-        return start, f"{self.options.prompt or self.prompt} {question}".strip()
+        return start, f"{self.instruction} {question}".strip()
 
     def written(self, target: Any, *, prompted: bool = True) -> str:
         return f"{target}</s_answer>" if prompted else str(target)

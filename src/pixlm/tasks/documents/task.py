@@ -46,6 +46,9 @@ from pixlm.tasks.documents.tags import SEPARATOR
 from pixlm.tasks.objective import Objective
 from pixlm.tasks.objectives.sequence_to_sequence import SequenceToSequence
 
+NO_PROMPT = "none"
+"""The prompt of a model that is told nothing, since it has one thing to do."""
+
 PagePrediction = Prediction[PageExample]
 """``value``: text, or a JSON value, as the task has it."""
 
@@ -59,7 +62,8 @@ class DocumentOptions(TaskOptions):
     start: str = ""
     """Token that tells Donut's decoder what to do, such as <s_cord-v2>; not given: the task's own."""
     prompt: str = ""
-    """What models are told that read a prompt (a header for Pix2Struct, tokens for PaLI); not given: the task's own."""
+    """What models are told that read a prompt (a header for Pix2Struct, tokens for PaLI); none: nothing, which leaves
+    the page all the room; not given: the task's own."""
     augment: Literal["none", "better", "nougat"] = "none"
     """Distort pages in training: pixparse's mild list or Nougat's."""
     max_new_tokens: int | None = None
@@ -174,7 +178,13 @@ class DocumentTask(Task[PageExample]):
 
     def asked(self, example: PageExample) -> tuple[str, str]:
         """(the decoder's start, the same as plain text)."""
-        return self.start_token, self.options.prompt or self.prompt
+        return self.start_token, self.instruction
+
+    @property
+    def instruction(self) -> str:
+        """What models that read a prompt are told about every page, "" for nothing."""
+        given = self.options.prompt
+        return "" if given == NO_PROMPT else given or self.prompt
 
     @abstractmethod
     def written(self, target: Any, *, prompted: bool = True) -> str:

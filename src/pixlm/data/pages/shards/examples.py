@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, overload
@@ -22,7 +22,8 @@ from pixlm.errors import RunError, UsageError
 IMAGES = ("pdf", "tif", "tiff", "png", "jpg", "jpeg", "webp", "bmp", "ppm", "pgm", "jp2")
 """Suffixes of a sample's image; the first that is there counts, in pixparse's order."""
 _ANNOTATIONS = ("json", "gt_parse.json", "txt", "cls")
-_RECENT = 64  # indexes kept in memory
+_RECENT = 200_000
+"""Samples whose places are kept in memory, some 800 bytes each: a random order asks for those of all shards."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class ShardExamples(Sequence[Any]):
         self.tolerant = problems.on_error == "skip"
         self.limit = limit
         self.skipped = 0
-        self._index = functools.lru_cache(maxsize=_RECENT)(self._usable)
+        self._recent: OrderedDict[int, Index] = OrderedDict()
         counts = []
         for number, shard in enumerate(self.shards):
             counts.append(len(self._index(number).samples))
@@ -117,11 +118,17 @@ class ShardExamples(Sequence[Any]):
             raise UsageError(f"{shards[0]}: holds no sample with an image ({problems.summary() or 'it is empty'})")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_index"}
+        return {**self.__dict__, "_recent": OrderedDict()}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._index = functools.lru_cache(maxsize=_RECENT)(self._usable)
+    def _index(self, number: int) -> Index:
+        """The index of a shard; those that were asked for last stay in memory."""
+        found = self._recent.get(number)
+        if found is None:
+            found = self._recent[number] = self._usable(number)
+            while len(self._recent) > 1 and sum(len(one.samples) for one in self._recent.values()) > _RECENT:
+                self._recent.popitem(last=False)
+        self._recent.move_to_end(number)
+        return found
 
     def _usable(self, number: int) -> Index:
         index = load_index(self.shards[number])
