@@ -25,12 +25,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def aside_of(path: Path) -> Path:
+    """Where a file or folder is written before it gets its name."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text so that ``path`` never holds half of it.
 
     Lone surrogates, which UTF-8 has no bytes for, are written as JSON spells them (``\\ud800``).
     """
-    aside = path.with_name(f".{path.name}.partial")
+    aside = aside_of(path)
     try:
         with aside.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -15,7 +16,7 @@ from pixlm import files
 from pixlm.data import cache
 from pixlm.data.cache import Request, cached
 from pixlm.data.encoders import RenderedText
-from pixlm.errors import UsageError
+from pixlm.errors import RunError, UsageError
 from pixlm.rendering import TextRenderer
 
 TEXTS = ["one text", ["a", "list", "of", "words"], ("a pair", "of texts"), "", "नमस्ते दुनिया"]
@@ -79,6 +80,22 @@ def test_several_processes_give_the_same(own_cache):
     two = cached(encoder(), [requests], workers=2)
     assert (folder / cache.FILE).read_bytes() == before
     assert same(one.entries[0].get(requests[99].key)[0], two.entries[0].get(requests[99].key)[0])
+
+
+class Deadly(RenderedText):
+    """An encoder at whose work a process is killed."""
+
+    def encode(self, text, *, offsets=False):
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().encode(text, offsets=offsets)
+
+
+def test_a_worker_that_is_killed_is_one_line(own_cache):
+    requests = [Request(f"text number {number}") for number in range(150)]
+    with pytest.raises(RunError, match="a worker process was killed, perhaps for want of memory; nothing is lost"):
+        cached(Deadly(TextRenderer(max_seq_length=40)), [requests], workers=2)
+    assert not list((own_cache / "encoded").iterdir())
 
 
 def test_a_damaged_entry_is_made_again(own_cache, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,3 +79,37 @@ def test_a_process_is_killed_before_the_operation_that_was_asked_for(kill_run, t
     assert whole.operations > 0
     assert kill_run.start(place, command, kill_run.Moment(operation=0)).code == -9
     assert not (place / "text.png").exists()
+
+
+def test_a_folder_whose_making_was_cut_short_is_made_again(tmp_path):
+    """Before each file operation of what comes before the first step."""
+    from pixlm.data.splits import Sources
+    from pixlm.training.config import PretrainConfig
+    from pixlm.training.output import prepare
+
+    kills = 0
+    for number in range(1000):
+        folder = tmp_path / str(number)
+        config = PretrainConfig(model="pixel-nano", output=str(folder))
+        child = os.fork()
+        if child == 0:
+            left = number
+
+            def hook(event: str, arguments: tuple) -> None:
+                nonlocal left
+                if event in ("open", "os.mkdir", "os.rename", "os.remove") and str(tmp_path) in str(arguments[0]):
+                    if left == 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    left -= 1
+
+            sys.addaudithook(hook)
+            prepare(config, "pretrain", Sources())
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+            break
+        kills += 1
+        output = prepare(config, "pretrain", Sources())
+        assert output.checkpoint is None
+        del output  # and its lock
+        assert {path.name for path in folder.iterdir()} == {"run.yaml", "inputs.json"}
+    assert kills > 5

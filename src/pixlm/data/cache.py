@@ -29,6 +29,7 @@ import pixlm
 from pixlm import files
 from pixlm.data.digests import cache_folder
 from pixlm.data.encoders import DrawnText, Encoded, InputEncoder, Text, said
+from pixlm.data.workers import in_worker, workers_must_live
 from pixlm.errors import UsageError
 
 FILE = "encoded.arrow"
@@ -239,9 +240,9 @@ def _write(path: Path, encoder: InputEncoder, requests: Sequence[Request], worke
     with contextlib.ExitStack() as stack:
         if workers and len(chunks) > 1:
             context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
-            pool = stack.enter_context(
-                ProcessPoolExecutor(workers, context, initializer=_set_encoder, initargs=(encoder,))
-            )
+            stack.enter_context(workers_must_live("nothing is lost"))
+            setup = (os.getpid(), _set_encoder, encoder)
+            pool = stack.enter_context(ProcessPoolExecutor(workers, context, initializer=in_worker, initargs=setup))
             tables = pool.map(_encode_in_worker, chunks)
         else:
             tables = (_encode(encoder, chunk) for chunk in chunks)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
-from pixlm.data.draw import Draw, Drawn, DrawnDataset
+from pixlm.data.draw import Draw, Drawn
+from pixlm.data.loading import TIMEOUT, Batches
 from pixlm.data.sampler import SequentialBatchSampler
 from pixlm.tasks.objective import Batch, Loss, Objective, Reduced
 
@@ -47,6 +47,7 @@ def evaluate(
     *,
     batch_size: int = 32,
     workers: int = 0,
+    worker_timeout: float = TIMEOUT,
     on_batch: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Run ``model`` over ``examples`` without gradients.
@@ -56,21 +57,14 @@ def evaluate(
     """
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
-    loader: DataLoader[Any] = DataLoader(
-        cast(Any, DrawnDataset(examples)),
-        batch_sampler=cast(Any, SequentialBatchSampler(lengths, batch_size=batch_size, rank=rank, world=world)),
-        collate_fn=objective.collate,
-        num_workers=workers,
-        # Without a generator of its own the loader would draw from the global one, and evaluating during training
-        # would change the training that follows.
-        generator=torch.Generator(),
-    )
+    sampler = SequentialBatchSampler(lengths, batch_size=batch_size, rank=rank, world=world)
+    loader = Batches(examples, sampler, objective.collate, workers=workers, timeout=worker_timeout)
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     total, count, lost = 0.0, 0, 0
     reduced: list[Reduced] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), loader:
         for cpu_batch in loader:
             batch = to_device(cpu_batch, device)
             loss: Loss = objective.loss(model, batch)
@@ -81,7 +75,7 @@ def evaluate(
             if on_batch is not None:
                 on_batch(len(batch["drawn"]))
         share = -(-len(examples) // world)  # the first process has the largest
-        if world > 1 and -(-share // batch_size) > len(loader):
+        if world > 1 and -(-share // batch_size) > len(sampler):
             objective.loss(model, to_device(objective.collate([Drawn(Draw(0, 0), examples[0])]), device))
     model.train(was_training)
     if world > 1:

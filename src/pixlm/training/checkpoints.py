@@ -87,7 +87,7 @@ def write(
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
     """An empty folder beside ``folder`` that is gone after an error."""
-    aside = folder.with_name(f".{folder.name}.partial")
+    aside = files.aside_of(folder)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:

@@ -236,6 +236,8 @@ class TrainConfig:
     """Compile the model with torch.compile."""
     workers: int = 0
     """Processes that render and collate batches."""
+    worker_timeout: float = 600.0
+    """Seconds without a batch from any of them after which the run ends, naming the one that hangs; 0: wait."""
     eval_batch_size: int | None = None
     """Examples per forward pass in evaluation; not given: the micro-batch size."""
     report_to: tuple[str, ...] = ()

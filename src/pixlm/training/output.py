@@ -38,6 +38,7 @@ RUN, INPUTS, LOG, METRICS, LOCK = "run.yaml", "inputs.json", "log.jsonl", "metri
 _FREE = {
     "output",
     "train.workers",
+    "train.worker_timeout",
     "train.log_steps",
     "train.keep_checkpoints",
     "train.report_to",
@@ -194,7 +195,8 @@ def finished(config: RunConfig, command: str) -> dict[str, dict[str, float]] | N
 
 def _nothing_done(folder: Path) -> bool:
     """Whether a folder is empty, or holds a run that failed before its first checkpoint."""
-    return {path.name for path in folder.iterdir()} <= {RUN, INPUTS, LOG, LOCK}
+    first = {RUN, INPUTS, LOG, LOCK}
+    return {path.name for path in folder.iterdir()} <= first | {files.aside_of(Path(name)).name for name in first}
 
 
 def _no_run(folder: Path) -> UsageError:

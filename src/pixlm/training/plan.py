@@ -93,6 +93,7 @@ def make_plan(settings: TrainConfig, examples: int) -> Plan:
         ("weight_decay", 0, math.inf),
         ("max_grad_norm", 0, math.inf),
         ("workers", 0, math.inf),
+        ("worker_timeout", 0, math.inf),
         ("dropout", 0, 1),
         ("layer_decay", 0, 1),
         ("spikes", 1, math.inf),

@@ -21,9 +21,9 @@ from pixlm import files, hub
 from pixlm.data import digests, splits
 from pixlm.data.encoders import InputEncoder, RenderedText
 from pixlm.data.pretraining.documents import HUB
-from pixlm.data.pretraining.parts import in_worker, workers_must_live
 from pixlm.data.pretraining.rows import Corpus
 from pixlm.data.pretraining.shards import PLAN, Shard, is_prerendered, note_of, plan_shards, progress_line, write_shard
+from pixlm.data.workers import in_worker, workers_must_live
 from pixlm.errors import RunError, UsageError
 from pixlm.rendering import TextRenderer
 from pixlm.settings import from_dict

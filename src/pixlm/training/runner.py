@@ -20,11 +20,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 from accelerate import PartialState
-from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
-from pixlm.data.draw import DrawnDataset
 from pixlm.data.encoders import InputEncoder
+from pixlm.data.loading import Batches
 from pixlm.data.sampler import BatchSampler
 from pixlm.errors import RunError
 from pixlm.tasks.evaluation import Evaluation, evaluate, to_device
@@ -34,7 +33,7 @@ from pixlm.training.config import TrainConfig
 from pixlm.training.flops import peak_flops, step_flops
 from pixlm.training.plan import Mixed, Origins, Plan, Split, dtype_of
 from pixlm.training.schedule import learning_rate, make_optimizer
-from pixlm.training.signals import StopOnSignal, leave_signals
+from pixlm.training.signals import StopOnSignal
 from pixlm.training.spikes import Spikes
 from pixlm.training.watch import Meter, Observer, Pictures
 
@@ -115,33 +114,27 @@ class Runner:
     def run(self) -> checkpoints.Progress:
         """Train to the last step, or until a signal or spent patience stops it; the last step's checkpoint is written.
 
-        Raises RunError when a gradient is not a number, or a checkpoint cannot be written.
+        Raises RunError when a gradient is not a number, a checkpoint cannot be written, or a worker process dies or
+        hangs.
         """
         if self.processes.is_main_process:
             checkpoints.clear_partial(self.folder)
         self.meter.begin(self.progress.step)
         for observer in self.observers:
             observer.on_begin(self.progress.step, self.plan.steps)
-        batches = self._batches()
         try:
-            with self.signals:
+            with self.signals, self._batches() as batches:
                 going = True
                 while going and self.progress.step < self.plan.steps:
                     going = self._step(batches)
-        except BaseException:
-            # A traceback keeps the loader alive, and its processes ignore the signal that would end them at exit.
-            end_workers = getattr(batches, "_shutdown_workers", None)
-            if end_workers is not None:
-                end_workers()
-            raise
         finally:
             for observer in self.observers:
                 observer.close()
         return self.progress
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Batches:
         """All micro-batches that are left of the run."""
-        plan, workers = self.plan, self.settings.workers
+        plan = self.plan
         sampler = BatchSampler(
             self.train.lengths,
             batch_size=plan.batch,
@@ -153,16 +146,14 @@ class Runner:
             first_step=self.progress.step,
         )
         self.steps_per_epoch = sampler.batches_per_epoch
-        loader: DataLoader[Any] = DataLoader(
-            cast(Any, DrawnDataset(self.train.examples)),
-            batch_sampler=cast(Any, sampler),
-            collate_fn=self.objective.collate,
-            num_workers=workers,
+        return Batches(
+            self.train.examples,
+            sampler,
+            self.objective.collate,
+            workers=self.settings.workers,
+            timeout=self.settings.worker_timeout,
             pin_memory=self.device.type == "cuda",
-            worker_init_fn=leave_signals,
-            generator=torch.Generator(),
         )
-        return iter(loader)
 
     def _step(self, batches: Iterator[Batch]) -> bool:
         """One optimizer step, and what follows it; returns whether to go on."""
@@ -302,6 +293,7 @@ class Runner:
             self.dev.lengths,
             batch_size=self.settings.eval_batch_size or self.plan.micro,
             workers=self.settings.workers,
+            worker_timeout=self.settings.worker_timeout,
         )
         scores = self.metrics(found)
         self._log({f"eval_{name}": value for name, value in scores.items()})

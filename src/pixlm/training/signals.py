@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+from pixlm.data.loading import ASKED
 from pixlm.errors import RunError
 
 
@@ -19,9 +20,6 @@ class Interrupted(RunError):
         super().__init__(message)
         self.signal = number
 
-
-ASKED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2") if hasattr(signal, name))
-"""SIGTERM comes before a cluster kills a job, SIGHUP when a terminal closes, SIGUSR2 from SLURM by way of submitit."""
 
 _AT_ONCE = (signal.SIGINT, signal.SIGTERM)
 
@@ -73,9 +71,3 @@ class StopOnSignal:
             again = " (once more: stop at once)" if number in _AT_ONCE else ""
             with contextlib.suppress(OSError):
                 print(f"\n{name}: stopping after this step and saving a checkpoint{again}", file=sys.stderr)
-
-
-def leave_signals(worker: int) -> None:
-    """For a data loader's process: terminals and clusters signal it, too, but its parent decides when to stop."""
-    for number in ASKED:
-        signal.signal(number, signal.SIG_IGN)

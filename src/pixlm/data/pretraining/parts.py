@@ -14,14 +14,11 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +30,7 @@ from pixlm.data import digests
 from pixlm.data.encoders import InputEncoder
 from pixlm.data.pretraining.blocks import Cleaner, pack
 from pixlm.data.pretraining.documents import Found, Reading, Unit, documents, kind_of, units_of
+from pixlm.data.workers import in_worker, workers_must_live
 from pixlm.errors import RunError
 
 _VERSION = 2
@@ -194,31 +192,6 @@ def _pack_all(jobs: Sequence[tuple[Unit, Path]], encoder: InputEncoder, packing:
             waiting = left
             if waiting:
                 time.sleep(0.5)
-
-
-def in_worker(parent: int, set_up: Callable[..., None], *arguments: Any) -> None:
-    """Prepare a worker of the process ``parent``: it ends when that does, however that ends."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the parent's to report
-    set_up(*arguments)
-
-
-@contextlib.contextmanager
-def workers_must_live(kept: str) -> Iterator[None]:
-    """Around work in a pool: a RunError where one of its processes was killed."""
-    try:
-        yield
-    except BrokenProcessPool:
-        raise RunError(
-            f"a worker process was killed, perhaps for want of memory; {kept}: the same command goes on, with fewer "
-            "workers if need be"
-        ) from None
 
 
 _setup: tuple[InputEncoder, Packing] | None = None

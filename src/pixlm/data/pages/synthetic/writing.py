@@ -24,8 +24,8 @@ import pixlm
 from pixlm import files
 from pixlm.data import digests
 from pixlm.data.pages.synthetic.page import Maker, Making
-from pixlm.data.pretraining.parts import in_worker, workers_must_live
 from pixlm.data.splits import SPLITS
+from pixlm.data.workers import in_worker, workers_must_live
 from pixlm.errors import RunError, UsageError
 
 PLAN = "pages.json"
