@@ -1,10 +1,11 @@
 # make install: .venv with everything, in the tested versions.  make demo: the main job, small.  make test: what CI runs.
+# make fuzz: twenty seconds of coverage-guided fuzzing for each reader, and the renderer (Linux).
 # make test-all: the slow tests, too (every recipe, every task on every family of models).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-all quick lint docs bench clean
+.PHONY: fuzz install demo test test-all quick lint docs bench clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +32,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
+	$(BIN)/python fuzz/run.py --seconds 20
 
 docs: install
 	$(BIN)/mkdocs build --strict

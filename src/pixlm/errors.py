@@ -7,6 +7,9 @@ disk, a loss that is not a number); the command line prints it and exits with 1.
 
 from __future__ import annotations
 
+_LONGEST = 1500
+"""Characters of a message."""
+
 
 class PixlmError(Exception):
     """Base of both; ``str(error)`` is one line fit for a terminal.
@@ -18,6 +21,8 @@ class PixlmError(Exception):
     def __init__(self, message: str = ""):
         if message.startswith("Caught ") and "Traceback (most recent call last)" in message:
             message = message.rstrip().rpartition("\n")[2].partition(": ")[2]
+        if len(message) > _LONGEST:  # it quotes a file
+            message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
         super().__init__(message)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import reprlib
 import types
 import typing
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +13,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pixlm.errors import UsageError
 
 Settings = TypeVar("Settings")
+
+
+_SHORT = reprlib.Repr()
+"""For values in messages: YAML's aliases let a small file say one without end."""
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 100, 100
 
 
 def wants_pure_python() -> bool:
@@ -35,7 +41,7 @@ def from_dict(values: dict[str, Any], base: Settings, where: str, prefix: str = 
             if isinstance(value, str) and name == "data":
                 value = {"path": value}
             if not isinstance(value, dict):
-                raise UsageError(f"{where}: {prefix}{key} is a group of settings, not {value!r}")
+                raise UsageError(f"{where}: {prefix}{key} is a group of settings, not {_SHORT.repr(value)}")
             changes[name] = from_dict(value, current, where, f"{prefix}{key}.")
         else:
             changes[name] = _convert(value, hints[name], where, f"{prefix}{key}")
@@ -70,4 +76,4 @@ def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
     if hint is str and isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     wanted = f"one of {', '.join(map(str, arguments))}" if origin is Literal else getattr(hint, "__name__", str(hint))
-    raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")
+    raise UsageError(f"{where}: {name} must be {wanted}, not {_SHORT.repr(value)}")

@@ -210,7 +210,7 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON file: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(f"{path} is no renderer configuration: it holds a JSON {type(values).__name__}, not an object")
@@ -220,7 +220,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _file_name(value: Any, path: Path) -> str:
     """Fonts lie beside their configuration; any folder in a stored name is that of the machine it was saved on."""
     name = re.split(r"[/\\]", value)[-1] if isinstance(value, str) else ""
-    if name in ("", ".", ".."):
+    if name in ("", ".", "..") or len(name.encode("utf-8", "surrogatepass")) > 255:
         raise UsageError(f"{path} names no font: font_file is {value!r}")
     return name
 

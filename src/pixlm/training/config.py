@@ -345,7 +345,7 @@ class PretrainConfig(RunConfig):
             schedule="cosine",
             batch_size=256,
             weight_decay=0.05,
-            epochs=1,
+            epochs=1.0,
         )
     )
     """Optimisation, checkpoints and evaluation."""
@@ -408,6 +408,8 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: no such file (--config)") from None
     except IsADirectoryError:
         raise UsageError(f"{path}: is a folder, not a YAML file (--config)") from None
+    except RecursionError:
+        raise UsageError(f"{path}: nested too deeply for settings") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())[:160]}") from None
     if not isinstance(value, dict):

@@ -81,7 +81,8 @@ def streamed(file: BinaryIO, name: str, *, most_bytes: int) -> Iterator[tuple[Me
 
 
 def _walk(file: BinaryIO, name: str, mode: Any) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
-    damage = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+    # TypeError: Python's own for a gzip header that breaks off
+    damage = (tarfile.TarError, EOFError, OSError, ValueError, TypeError, zlib.error, lzma.LZMAError)
     try:
         archive = tarfile.open(fileobj=file, mode=mode)  # noqa: SIM115
     except damage as error:
