@@ -24,7 +24,8 @@ class Pages:
     test: int = 0
     """Pages of the test split; another tenth of the text is its own."""
     kinds: tuple[str, ...] = ()
-    """Kinds, with weights if need be, such as receipts=2 forms; without, all but screens, lines and snippets."""
+    """Kinds, with weights if need be, such as receipts=2 forms; without, all but screens, lines,
+    strings and snippets."""
     text: tuple[str, ...] = ()
     """UTF-8 text, a paragraph a line: files, or folders of *.txt; a file named by a language (hi.txt) has its labels.
     Without, the Declaration of Human Rights in 18 languages."""
@@ -41,7 +42,7 @@ class Pages:
     letters: tuple[int, int] = (11, 18)
     """Least and largest size of letters in pixels; headings are larger."""
     characters: tuple[int, int] = (10, 40)
-    """Least and largest length of the kind lines."""
+    """Least and largest length of the kinds lines and strings."""
     plain: bool = False
     """Black on white: no other colours."""
     worn: float = 0.7

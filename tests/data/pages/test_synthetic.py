@@ -78,10 +78,11 @@ def leaves(node) -> list[str]:
     return [] if "image" in node else [node["text"]]
 
 
-def test_lines_are_as_long_as_asked():
+@pytest.mark.parametrize("kind", ["lines", "strings"])
+def test_lines_are_as_long_as_asked(kind):
     lengths = []
     for number in range(40):
-        making = maker(LATIN, "lines", style=Style(size=(800, 200), letters=(16, 20), characters=(10, 40)))
+        making = maker(LATIN, kind, style=Style(size=(800, 200), letters=(16, 20), characters=(10, 40)))
         (line,) = making.page(number).annotation["form"]
         lengths.append(len(line["text"]))
     assert min(lengths) >= 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterator
 
 from pixlm.data.pages.synthetic import papers, screens
@@ -175,7 +176,25 @@ def lines(draft: Draft) -> None:
     while len(text) < least:
         piece = _field(draft) if draft.chance(0.15) else draft.text.passage(draft.rng)
         text = f"{text} {_window(draft, piece, most)}".strip()
-    text = _shortened(text, int(draft.rng.integers(least, most + 1)), least)
+    _set_line(draft, _shortened(text, int(draft.rng.integers(least, most + 1)), least))
+
+
+def strings(draft: Draft) -> None:
+    """As ``lines``, of characters drawn at random: nothing but looking tells what they are."""
+    least, most = draft.style.characters
+    letters = draft.text.letters or string.ascii_lowercase
+    every = letters + string.digits + string.punctuation
+    length = int(draft.rng.integers(least, most + 1))
+    words: list[str] = []
+    while (room := length - sum(len(word) + 1 for word in words)) > 0:
+        alphabet = pick(draft.rng, (letters, string.digits, every))
+        count = min(int(draft.rng.integers(1, 11)), room)
+        count += room - count == 1  # where no further word has room
+        words.append("".join(pick(draft.rng, alphabet) for _ in range(count)))
+    _set_line(draft, " ".join(words))
+
+
+def _set_line(draft: Draft, text: str) -> None:
     pad = draft.look.size // 2
     size = draft.sheet.text_width(text, draft.look) + 2 * pad + 2, round(1.5 * draft.look.size) + pad
     draft.begin(size, margin=0)
@@ -225,6 +244,7 @@ KINDS: dict[str, Callable[[Draft], None]] = {
     "invoices": papers.invoices,
     "screens": screens.screens,
     "lines": lines,
+    "strings": strings,
     "snippets": screens.snippets,
 }
 """By the name that --kinds takes."""
