@@ -1,5 +1,6 @@
 """What `pip install "pixlm[train]"` brings is enough for every verb: nothing of another extra is imported with it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -39,3 +40,43 @@ def test_train_alone_imports_every_verb():
     script = IMPORTS.format(missing=sorted(missing))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+WITHOUT = """
+import contextlib, io, json, sys
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, NotInstalled())
+from pixlm.cli import main
+said = {{}}
+for command in {commands!r}:
+    error = io.StringIO()
+    with contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()):
+        code = main(command)
+    said[" ".join(command)] = [code, error.getvalue()]
+print(json.dumps(said))
+"""
+
+
+def test_without_extras_each_verb_says_in_one_line_what_to_install(tmp_path):
+    from pixlm.cli import VERBS
+    from pixlm.cli.analyze import NAMES
+
+    missing = modules_of(distributions(*PROJECT["optional-dependencies"])) - {"packaging"}
+    if "torch" not in missing:
+        pytest.skip("the extras are not installed")
+    needy = [[verb, "a"] for verb, (_, extra, _) in VERBS.items() if extra and verb != "analyze"]
+    needy += [["analyze", name] for name in NAMES] + [["demo"], ["data", "tokenizer", "--data", "x", "--output", "y"]]
+    able = [["render", "a", "--output", str(tmp_path / "a.png")], ["data", "list"], ["fonts", "check", "a"], ["doctor"]]
+    script = WITHOUT.format(missing=sorted(missing), commands=needy + able)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout)
+    for command in needy:
+        code, error = said[" ".join(command)]
+        assert (code, error.count("\n")) == (2, 1), f"{command}: {error}"
+        assert 'which is not installed: pip install "pixlm[train' in error, f"{command}: {error}"
+    for command in able:
+        assert said[" ".join(command)] == [0, ""]

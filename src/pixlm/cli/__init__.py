@@ -98,14 +98,13 @@ def _run(verb: str, arguments: list[str]) -> int:
         raise UsageError(f"no verb {verb!r}; {hint}")
     module, extra, _ = VERBS[verb]
     try:
-        command = importlib.import_module(module)
-    except ModuleNotFoundError as error:
+        return int(importlib.import_module(module).main(arguments) or 0)
+    except ModuleNotFoundError as error:  # of the module, or of one that it imports when it knows what is asked for
         if extra is None or (error.name or "").split(".")[0] == "pixlm":
             raise
         raise UsageError(
             f'pixlm {verb} needs {error.name}, which is not installed: pip install "pixlm[{extra}]"'
         ) from None
-    return int(command.main(arguments) or 0)
 
 
 def _fail(message: str, code: int) -> int:

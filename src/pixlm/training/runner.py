@@ -102,7 +102,9 @@ class Runner:
         """The model as it is called in training."""
         cast(torch.nn.Module, self.model).to(self.device)
         if self.settings.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable()
+            # Newer transformers warns of the second name, older has only that.
+            enable = getattr(self.model, "activation_checkpointing_enable", None)
+            (enable or self.model.gradient_checkpointing_enable)()
         wrapped: torch.nn.Module = self.model
         if self.sharded:
             half = None if self.dtype == torch.float32 else self.dtype
