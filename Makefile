@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: fuzz install demo test test-all quick lint docs bench clean
+.PHONY: fuzz install demo test test-all quick lint docs release-check test-lowest test-newest bench clean
 
 install: $(VENV)/.installed
 
@@ -40,10 +40,19 @@ fuzz: install
 docs: install
 	$(BIN)/mkdocs build --strict
 
+release-check: install
+	$(BIN)/python scripts/check_release.py
+
+test-lowest:
+	$(PYTHON) scripts/test_versions.py lowest
+
+test-newest:
+	$(PYTHON) scripts/test_versions.py newest
+
 bench: install
 	$(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/strips.py
 
 clean:
-	rm -rf $(VENV) build dist site
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist site
