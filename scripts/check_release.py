@@ -61,6 +61,7 @@ IMPORTS = {
     "pygame": "import pixlm; pixlm.TextRenderer(backend='pygame').render('a')",
     "all": "import pixlm.app.page, pixlm.inference, pixlm.analysis.report",
     "docs": "import mkdocs, material, mkdocstrings",
+    "fuzz": "import atheris",
     "release": "import build, cyclonedx_py, pip_audit",
     "dev": "import hypothesis, importlinter, jiwer, mypy, pytest",
 }
