@@ -208,7 +208,10 @@ def _entry(encoder: InputEncoder, requests: Sequence[Request], workers: int) -> 
         problem = files.verify(folder)
         if problem is None:
             os.utime(folder)
-            return Entry(folder / FILE)
+            try:
+                return Entry(folder / FILE)
+            except (pa.ArrowInvalid, KeyError):
+                problem = f"{FILE} holds no encoded examples"
         print(f"cache: {folder}: {problem}; making it again")
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clear_partial(folder.parent)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -100,20 +101,34 @@ def progress_of(checkpoint: Path | None) -> Progress:
     """What had been done when a checkpoint was written; nothing without one."""
     if checkpoint is None:
         return Progress()
-    return Progress(**json.loads((checkpoint / PROGRESS).read_text(encoding="utf-8")))
+    try:
+        return Progress(**json.loads((checkpoint / PROGRESS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        raise _damaged(checkpoint, f"{PROGRESS} cannot be read") from None
+
+
+def _damaged(checkpoint: Path, problem: str) -> RunError:
+    return RunError(f"{checkpoint} is damaged: {problem}; remove it and start the same command again")
 
 
 def read_model(checkpoint: Path) -> dict[str, Tensor]:
     """The weights of a checkpoint, after verifying it; raises RunError for a damaged one."""
     problem = files.verify(checkpoint)
     if problem is not None:
-        raise RunError(f"{checkpoint} is damaged: {problem}; remove it and start the same command again")
-    return load_file(checkpoint / MODEL)
+        raise _damaged(checkpoint, problem)
+    return _tensors(checkpoint, MODEL)
 
 
 def read_optimizer(checkpoint: Path) -> dict[str, Tensor]:
     """The tensors of the optimizer."""
-    return load_file(checkpoint / OPTIMIZER)
+    return _tensors(checkpoint, OPTIMIZER)
+
+
+def _tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
+    try:
+        return load_file(checkpoint / name)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(checkpoint, f"{name} cannot be read ({' '.join(str(error).split())[:100]})") from None
 
 
 def retain(run: Path, progress: Progress, keep: int) -> str | None:

@@ -223,14 +223,17 @@ def _check_same(folder: Path, mine: dict[str, Any], defaults: dict[str, Any], *,
     A setting that a run of an older pixlm does not name had its default: new ones leave by default all as it was.
     """
     try:
-        theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8"))
+        theirs = yaml.safe_load((folder / RUN).read_text(encoding="utf-8")) or {}
+        if not isinstance(theirs, dict):
+            raise ValueError("it holds no settings")
     except FileNotFoundError:
         raise _no_run(folder) from None
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{folder / RUN}: cannot be read ({error}); name another folder with --output DIR") from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UsageError(f"{folder / RUN}: cannot be read ({reason}); name another folder with --output DIR") from None
     if unfinished and (folder / METRICS).exists():
         raise UsageError(f"{folder}: holds a finished run; name a new folder with --output DIR, or remove this one")
-    before = _completed(theirs or {}, defaults)
+    before = _completed(theirs, defaults)
     differences = [key for key in _differences(before, mine) if key not in _FREE and not key.startswith(_ASIDE)]
     if differences:
         key = differences[0]

@@ -75,12 +75,21 @@ class Part:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.summary = Summary(**json.loads((folder / _SUMMARY).read_text(encoding="utf-8")))
-        self._open()
+        try:
+            self.summary = Summary(**json.loads((folder / _SUMMARY).read_text(encoding="utf-8")))
+            self._open()
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{folder}: is damaged ({' '.join(str(error).split())[:100]}); remove it, and the same command packs "
+                "its text again"
+            ) from None
 
     def _open(self) -> None:
         def load(name: str) -> np.ndarray:
-            return np.load(self.folder / name, mmap_mode="r" if self.summary.blocks else None, allow_pickle=False)
+            try:
+                return np.load(self.folder / name, mmap_mode="r" if self.summary.blocks else None, allow_pickle=False)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
 
         self.ends, self.units, self.document, self.hashes = map(load, (_ENDS, _UNITS, _DOCUMENT, _HASHES))
         empty = not self.summary.blocks
