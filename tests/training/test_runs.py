@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -277,6 +278,51 @@ def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(straight, texts,
     assert not files.checkpoints(output)
     assert pixlm(*command)[0] == 0
     assert same(straight / "checkpoint-10", output / "checkpoint-10")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small file system")
+def test_a_disk_that_is_really_full(straight, texts, tmp_path, pixlm):
+    """A file system of 16 MB, on which a checkpoint does not fit beside another, grows."""
+    output = tmp_path / "disk" / "run"
+    output.parent.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "pixlm-test", str(output.parent)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("may not mount")
+    try:
+        command = pretrain(texts, output, "--train.max-steps", "10", "--train.save-steps", "4")
+        code, _, error = pixlm(*command)
+        assert code == 1
+        assert re.search(r"cannot write to .*: (No space left on device|.*os error 28.*); ", error.splitlines()[-1])
+        assert all(files.verify(path) is None for path in files.checkpoints(output))
+        assert not list(output.glob(".checkpoint-*"))
+        subprocess.run(["mount", "-o", "remount,size=400m", str(output.parent)], check=True)
+        code, _, error = pixlm(*command)
+        assert code == 0, error
+        assert same(straight / "checkpoint-10", output / "checkpoint-10")
+    finally:
+        subprocess.run(["umount", str(output.parent)], check=True)
+
+
+def test_clocks_that_jump_change_nothing(straight, texts, tmp_path, pixlm, monkeypatch):
+    """Back by a day, forward by a year, standing still: neither results nor waiting go by the clock on the wall."""
+    real, asked = time.time, 0
+
+    def odd() -> float:
+        nonlocal asked
+        asked += 1
+        return real() + (0, -86400, 3e7, -1e9)[asked % 4] if asked % 5 else 0.0
+
+    monkeypatch.setattr(time, "time", odd)
+    more = ("--train.max-steps", "10", "--train.save-steps", "4", "--train.workers", "1")
+    began = time.monotonic()
+    assert pixlm(*pretrain(texts, tmp_path / "run", *more))[0] == 0
+    assert time.monotonic() - began < 120
+    assert same(straight / "checkpoint-10", tmp_path / "run" / "checkpoint-10")
+    assert curve(straight) == curve(tmp_path / "run")
 
 
 def test_a_gradient_that_is_no_number_stops_the_run_or_is_left_out(texts, tmp_path, pixlm, monkeypatch):
