@@ -21,7 +21,8 @@ class PixlmError(Exception):
     def __init__(self, message: str = ""):
         if message.startswith("Caught ") and "Traceback (most recent call last)" in message:
             message = message.rstrip().rpartition("\n")[2].partition(": ")[2]
-        if len(message) > _LONGEST:  # it quotes a file
+        message = " ".join(message.splitlines())  # those of a file that it quotes
+        if len(message) > _LONGEST:
             message = f"{message[: _LONGEST // 2]} ... {message[-_LONGEST // 2 :]}"
         super().__init__(message)
 

@@ -48,3 +48,7 @@ def test_messages_that_quote_a_file_stay_short():
     assert len(str(error)) < 2000
     assert str(error).startswith("words x")
     assert str(error).endswith("x end")
+
+
+def test_messages_that_quote_several_lines_are_one():
+    assert str(UsageError("a name twice: one\ntwo\u2028three")) == "a name twice: one two three"
