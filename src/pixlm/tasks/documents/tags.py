@@ -121,7 +121,7 @@ def _legacy_element(text: str, opening: re.Match[str]) -> tuple[str | None, str]
         closing = re.search(f"</s_{opening[1]}>", text, re.IGNORECASE)
     except re.error:
         return None
-    if closing is None:
+    if closing is None or not closing[0]:  # a key with "|" can match nothing, and the text would never get shorter
         return None
     pattern = f"{re.escape(opening[0])}(.*?){re.escape(closing[0])}"
     content = re.search(pattern, text, re.IGNORECASE)
