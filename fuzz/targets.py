@@ -83,8 +83,7 @@ def _choose(data: bytes, *ways: Any) -> tuple[Any, bytes]:
     return (ways[data[0] % len(ways)], data[1:]) if data else (ways[0], b"")
 
 
-def _problems(data: bytes) -> Any:
-
+def _problems(data: bytes) -> Problems:
     return Problems(on_error="skip" if len(data) % 2 else "raise")
 
 
@@ -159,7 +158,7 @@ def corpora(data: bytes) -> None:
 # ---- pages
 
 
-_LIMITS = {"pixels": 200_000, "bytes": 1_000_000, "frames": 100}
+_LIMITS = Limits(pixels=200_000, bytes=1_000_000, frames=100)
 
 
 @target
@@ -177,15 +176,13 @@ def pdfs(data: bytes) -> None:
 
 
 def _open_page(data: bytes) -> None:
-
-    limits = Limits(**_LIMITS)
     source = BytesImage(data, "page")
     with refused_in_one_line():
-        pages = check_page(source, limits=limits)
+        pages = check_page(source, limits=_LIMITS)
         assert pages >= 1
-        page = open_page(source, min(pages, 3) - 1, dpi=30, limits=limits)
+        page = open_page(source, min(pages, 3) - 1, dpi=30, limits=_LIMITS)
         assert page.mode == "RGB"
-        assert page.width * page.height <= limits.pixels
+        assert page.width * page.height <= _LIMITS.pixels
 
 
 @target

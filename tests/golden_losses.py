@@ -35,7 +35,7 @@ def task(name: str) -> Callable[[Path], Path]:
 
 
 _TEXT = ("--render.max-seq-length", "64", "--train.batch-size", "4")
-_PAGE = ("--train.batch-size", "2", "--page.max-target-length", "48", "--task.max-new-tokens", "2")
+_PAGE = ("--train.batch-size", "2", "--page.max-target-length", "48")
 _GPT = ("pretrain", "--model", "pixelgpt-nano", *_TEXT)
 _NANO = ("--model", "pixel-nano", *_TEXT)
 _LONG = ("--model", "pixel-nano", "--render.max-seq-length", "128", "--train.batch-size", "4")
@@ -50,15 +50,15 @@ CASES: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "image-text-pairs": (text, (*_GPT, "--causal.modalities", "pixel", "1", "text", "1", "image-text", "1")),
     "ocr-donut": (
         pages,
-        ("pretrain", "--objective", "ocr", "--model", "donut-tiny", "--page.size", "128", "112", *_PAGE[:4]),
+        ("pretrain", "--objective", "ocr", "--model", "donut-tiny", "--page.size", "128", "112", *_PAGE),
     ),
     "ocr-pali": (
         pages,
-        ("pretrain", "--objective", "ocr", "--model", "pali-tiny", "--page.size", "64", "48", *_PAGE[:4]),
+        ("pretrain", "--objective", "ocr", "--model", "pali-tiny", "--page.size", "64", "48", *_PAGE),
     ),
     "screenshot-pix2struct": (
         pages,
-        ("pretrain", "--objective", "screenshot", "--model", "pix2struct-tiny", "--page.max-patches", "48", *_PAGE[:4]),
+        ("pretrain", "--objective", "screenshot", "--model", "pix2struct-tiny", "--page.max-patches", "48", *_PAGE),
     ),
     "doc-classify-layer": (
         pages,

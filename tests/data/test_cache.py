@@ -170,6 +170,21 @@ def test_what_a_killed_process_was_writing_is_cleared(own_cache, monkeypatch):
         assert (place / ".partial-other").is_dir()
 
 
+def test_what_another_user_was_writing_is_theirs_to_clear(own_cache, monkeypatch):
+    cached(encoder(), [[Request("one")]])
+    (own_cache / "encoded" / ".partial-theirs.lock").touch()
+    lock = files.lock
+
+    def refused(path):
+        if path.name == ".partial-theirs.lock":
+            raise PermissionError(13, "Permission denied", str(path))
+        return lock(path)
+
+    monkeypatch.setattr(files, "lock", refused)
+    kept = cached(encoder(), [[Request("two")]])
+    assert same(kept.encode("two"), encoder().encode("two"))
+
+
 def test_a_limit_that_is_no_number(own_cache, monkeypatch):
     monkeypatch.setenv("PIXLM_CACHE_LIMIT", "20GB")
     with pytest.raises(UsageError, match="PIXLM_CACHE_LIMIT is '20GB'"):

@@ -88,10 +88,16 @@ def test_errors_that_are_not_about_workers_are_left_alone():
     def spoilt():
         raise ValueError("this page")
 
+    def exhausted_and_then_wrong(batches):
+        list(batches)  # after the last one workers end by themselves
+        raise RuntimeError("mine")
+
     with pytest.raises(ValueError, match="this page"), Batches(Odd(3, spoilt), pairs(4), plain, workers=1) as batches:
         list(batches)
     with pytest.raises(RuntimeError, match="mine"), Batches(range(9), pairs(4), plain, workers=1):
         raise RuntimeError("mine")
+    with pytest.raises(RuntimeError, match="mine"), Batches(range(9), pairs(4), plain, workers=1) as batches:
+        exhausted_and_then_wrong(batches)
     assert not multiprocessing.active_children()
 
 

@@ -231,7 +231,7 @@ def _entry(encoder: InputEncoder, requests: Sequence[Request], workers: int) -> 
 def _clear_partial(place: Path) -> None:
     """Remove what killed processes were writing; one that still writes holds the lock."""
     for path in place.glob(f".partial-*{_LOCK}"):
-        with files.lock(path) as ours:
+        with contextlib.suppress(PermissionError), files.lock(path) as ours:  # another user's is theirs to clear
             if ours:
                 shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 

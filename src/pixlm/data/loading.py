@@ -88,7 +88,8 @@ class Batches:
         """What an error of torch's about workers means; None for any other."""
         if not isinstance(error, RuntimeError) or isinstance(error, PixlmError):
             return None
-        dead = [number for number, process in enumerate(self._processes) if not process.is_alive()]
+        # Those that ended with 0 had nothing left to do.
+        dead = [number for number, process in enumerate(self._processes) if process.exitcode]
         if dead:
             code = self._processes[dead[0]].exitcode
             how = f"was killed by {signal.Signals(-code).name}, perhaps for want of memory" if code < 0 else "ended"

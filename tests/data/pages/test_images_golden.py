@@ -67,10 +67,10 @@ def test_grid(case):
 
 
 def test_patches_are_those_of_transformers():
-    from image_processors import Pix2StructImageProcessor
+    from transformers import Pix2StructImageProcessorPil
 
     image = photograph()
-    theirs = Pix2StructImageProcessor(max_patches=50)(image, return_tensors="np")["flattened_patches"][0]
+    theirs = Pix2StructImageProcessorPil(max_patches=50)(image, return_tensors="np")["flattened_patches"][0]
     ours = flatten(image, (16, 16), 50)
     assert np.array_equal(theirs[: len(ours)], ours)
     assert not theirs[len(ours) :].any()
@@ -79,9 +79,9 @@ def test_patches_are_those_of_transformers():
 def test_donut_page_is_that_of_transformers():
     # transformers' thumbnail is bilinear and cuts sizes; Donut's own, Pillow's, is bicubic and rounds them. They agree
     # where the first step suffices.
-    from image_processors import DonutImageProcessor
+    from transformers import DonutImageProcessorPil
 
-    processor = DonutImageProcessor(size={"height": 64, "width": 48})
+    processor = DonutImageProcessorPil(size={"height": 64, "width": 48})
     for image, close in ((photograph(270, 360), 1e-2), (photograph(200, 240), 1e-2), (photograph(200, 400), 0.3)):
         theirs = processor(image, return_tensors="np")["pixel_values"][0]
         ours = (to_canvas(image, (64, 48), "donut") - 0.5) / 0.5

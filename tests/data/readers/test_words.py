@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from pixlm.data.readers.problems import Problems
-from pixlm.data.readers.words import CONLL2003_TAGS, KLUE_TAGS, NAAMAPADAM_TAGS, UNER_TAGS, Columns, read_entities
+from pixlm.data.readers.words import Columns, read_entities
 from pixlm.errors import UsageError
 
 EXCERPTS = Path(__file__).resolve().parents[1] / "excerpts"
+UNER_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+CONLL2003_TAGS = (*UNER_TAGS, "B-MISC", "I-MISC")
+NAAMAPADAM_TAGS = UNER_TAGS  # in the order of the numbers that its `datasets` form stores
+KLUE_TAGS = (
+    "B-DT", "I-DT", "B-LC", "I-LC", "B-OG", "I-OG", "B-PS", "I-PS", "B-QT", "I-QT", "B-TI", "I-TI", "O",
+)  # fmt: skip
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 CONLL = """-DOCSTART- -X- -X- O
 

@@ -8,9 +8,11 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     BartModel,
+    DonutImageProcessorPil,
     MT5Config,
     MT5ForConditionalGeneration,
     Pix2StructForConditionalGeneration,
+    Pix2StructImageProcessorPil,
     SiglipConfig,
     SiglipModel,
     ViTConfig,
@@ -19,7 +21,6 @@ from transformers import (
 
 import golden_documents
 from document_models import BART, T5, VIT, donut, inputs, make, pali
-from image_processors import DonutImageProcessor, Pix2StructImageProcessor
 from pixlm import hub
 from pixlm.errors import UsageError
 from pixlm.models.document import DonutModel, PaliModel, take_part, text_config, with_parts
@@ -105,7 +106,7 @@ def publish(folder, theirs, processor) -> None:
 def test_published_donuts_bring_their_pages(tmp_path):
     ours = donut("donut-swin", {**BART, "vocab_size": 420})
     size = {"height": 48, "width": 32}
-    publish(tmp_path, ours, DonutImageProcessor(size=size, do_align_long_axis=True, image_mean=[0.4] * 3))
+    publish(tmp_path, ours, DonutImageProcessorPil(size=size, do_align_long_axis=True, image_mean=[0.4] * 3))
     encoder = hub.load_encoder(tmp_path)
     settings = encoder.settings
     assert (settings.size, settings.fit, settings.align_long_axis) == ((48, 32), "donut", True)
@@ -121,7 +122,7 @@ def test_published_pix2structs_bring_their_patches(tmp_path):
     config = ours.config
     config.text_config.vocab_size = 420
     theirs = Pix2StructForConditionalGeneration(config)
-    publish(tmp_path, theirs, Pix2StructImageProcessor(max_patches=77))
+    publish(tmp_path, theirs, Pix2StructImageProcessorPil(max_patches=77))
     encoder = hub.load_encoder(tmp_path)
     assert encoder.settings.max_patches == 77
     model = hub.load_model(tmp_path)

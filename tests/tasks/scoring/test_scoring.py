@@ -164,21 +164,6 @@ def test_squad2_questions_without_an_answer():
     assert scores["has_answer_f1"] == pytest.approx(2 / 3)
 
 
-def test_squad2_best_threshold():
-    answers = [["a1"], [], ["a3"], []]
-    predictions = ["a1", "x", "a3", "x"]
-    odds = [-5.0, 3.0, -1.0, 0.0]
-    found = scoring.best_threshold(answers, predictions, odds)
-    # Taking the predictions of the questions up to odds -1 answers both right and leaves the others empty.
-    assert found == {
-        "best_exact_match": 1.0,
-        "best_exact_match_threshold": -1.0,
-        "best_f1": 1.0,
-        "best_f1_threshold": -1.0,
-    }
-    assert scoring.best_threshold(answers, predictions, [5.0, -3.0, 4.0, -4.0])["best_f1"] == 0.5
-
-
 @pytest.mark.parametrize(
     ("prediction", "answer", "exact", "f1"),
     [
@@ -215,17 +200,6 @@ def test_gold_answers_are_right(name):
         texts = [[answer.text for answer in one.answers] for one in examples]
         scores = scoring.answer_scores(texts, [one[0] for one in texts], scorer=scoring.SCORERS[name])
         assert scores == {"exact_match": 1, "f1": 1}
-
-
-def test_languages_and_their_mean():
-    groups = ["english", "korean", "korean", "telugu"]
-    scores = scoring.by_group(groups, [["a1"], ["b"], ["c"], ["d"]], ["a1", "b", "x", "x"])
-    assert {name: row["f1"] for name, row in scores.items()} == {"english": 1, "korean": 0.5, "telugu": 0}
-    assert scoring.macro_average(scores)["f1"] == 0.25
-    assert scoring.macro_average(scores, without=())["f1"] == 0.5
-    published = {"arabic": 57.3, "bengali": 36.3, "finnish": 57.1, "indonesian": 63.6, "korean": 26.1, "russian": 50.5,
-                 "swahili": 65.9, "telugu": 61.7, "english": 59.6}  # fmt: skip
-    assert scoring.macro_average({k: {"f1": v} for k, v in published.items()})["f1"] == pytest.approx(52.3, abs=0.05)
 
 
 # Classes and numbers, against their textbook formulas

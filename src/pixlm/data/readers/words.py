@@ -14,13 +14,6 @@ from pixlm.errors import UsageError
 
 MASAKHANER_TAGS = ("O", "B-DATE", "I-DATE", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 """The default inventory of PIXEL's and PIXEL-M4's scripts, in their order."""
-CONLL2003_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC")
-UNER_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-KLUE_TAGS = (
-    "B-DT", "I-DT", "B-LC", "I-LC", "B-OG", "I-OG", "B-PS", "I-PS", "B-QT", "I-QT", "B-TI", "I-TI", "O",
-)  # fmt: skip
-NAAMAPADAM_TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-"""In the order of the numbers that its ``datasets`` form stores."""
 
 _BIO = re.compile(r"O|[BI]-\S+")
 _WORD_COLUMNS = ("tokens", "words")

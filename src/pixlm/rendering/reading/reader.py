@@ -48,12 +48,6 @@ class Reader:
         """Squared error of everything that is read."""
         return sum(cell.fits[0].error for cell in self._cells(strips))
 
-    def ambiguous(self) -> list[tuple[str, ...]]:
-        """The characters, clusters or words that cannot be told apart: they are drawn with the same pixels."""
-        search = self._search.spelling.search
-        found = {unit.texts for bank in (search.firsts, search.alone) for unit in bank.units if len(unit.texts) > 1}
-        return sorted(found)
-
     def read(
         self,
         strips: Sequence[np.ndarray],

@@ -57,13 +57,6 @@ def mask_spans(text: str, rng: np.random.Generator, *, ratio: float = 0.15, mean
     return "".join([*given, *words[place:]]), "".join(target)
 
 
-def fill_spans(given: str, target: str) -> str:
-    """The text again, from both parts; a sentinel that ``target`` does not speak of leaves nothing."""
-    pieces = re.split("(<extra_id_\\d+>)", target)
-    spans = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-    return re.sub("<extra_id_\\d+>", lambda match: spans.get(match[0], ""), given)
-
-
 def _split(total: int, parts: int, rng: np.random.Generator) -> list[int]:
     """``total`` as ``parts`` positive numbers, all ways alike."""
     cuts = np.sort(rng.choice(total - 1, parts - 1, replace=False)) + 1 if parts > 1 else np.empty(0, int)
