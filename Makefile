@@ -1,7 +1,7 @@
 # make install: .venv with everything, in the tested versions.  make demo: the main job, small.  make test: what CI runs.
 # make test-all: the slow tests, too (every recipe, every task on every family of models).
 # make test-lowest, test-newest: the tests at both ends of the supported versions.  make docs: the site, without warnings.
-# make fuzz: twenty seconds of coverage-guided fuzzing for each reader, and the renderer (Linux).
+# make fuzz: twenty seconds of coverage-guided fuzzing for each target of fuzz/targets.py (Linux).
 # make release-check: wheel, sdist and extras in environments of their own.  make bench: side-by-side ratios.
 PYTHON ?= python3
 VENV := .venv
