@@ -9,6 +9,7 @@ from transformers import AutoModel, Pix2StructConfig, Pix2StructVisionModel, Pre
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from pixlm.models.document.pali import PaliConfig
+from pixlm.models.document.positions import start_coordinates
 from pixlm.models.document.vision import PageVisionModel, size_options
 
 
@@ -75,6 +76,10 @@ class Pix2StructForClassification(PageClassifier):
     config_class = Pix2StructConfig
     base_model_prefix = "pix2struct"
     main_input_name = "flattened_patches"
+
+    def __init__(self, config: Any):
+        super().__init__(config)
+        start_coordinates(self.image_encoder)
 
     @staticmethod
     def _make_tower(config: Any) -> PreTrainedModel:

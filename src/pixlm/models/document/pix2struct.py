@@ -6,6 +6,7 @@ from torch import Tensor
 from transformers import Pix2StructConfig, Pix2StructForConditionalGeneration, PreTrainedModel
 
 from pixlm.models.document.base import DocumentModel
+from pixlm.models.document.positions import start_coordinates
 
 
 class Pix2StructModel(DocumentModel, Pix2StructForConditionalGeneration):
@@ -13,6 +14,10 @@ class Pix2StructModel(DocumentModel, Pix2StructForConditionalGeneration):
     and ``attention_mask`` [B, N]."""
 
     config_class = Pix2StructConfig
+
+    def __init__(self, config: Pix2StructConfig):
+        super().__init__(config)
+        start_coordinates(self.encoder)
 
     @property
     def image_encoder(self) -> PreTrainedModel:

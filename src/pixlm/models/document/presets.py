@@ -141,6 +141,7 @@ DOCUMENT_PRESETS: dict[str, dict[str, Any]] = {
             "num_hidden_layers": 4,
             "num_attention_heads": 6,
             "seq_len": 1024,
+            "position_init": "sincos",
         },
         "text_config": {
             "vocab_size": 2000,
@@ -183,6 +184,7 @@ DOCUMENT_PRESETS: dict[str, dict[str, Any]] = {
             "num_attention_heads": 6,
             "intermediate_size": 512,
             "layer_norm_eps": 1e-6,
+            "position_init": "sincos",
         },
         "text_config": {
             "model_type": "t5",

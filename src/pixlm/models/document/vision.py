@@ -14,15 +14,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel, ViTConfig, ViTModel
 
+from pixlm.models.document.positions import PositionInit, start_grid, wants_sincos
+
 
 class PageVisionConfig(ViTConfig):
     """A ViT; ``image_size`` (height, width) fixes the position table, which other sizes interpolate.
 
-    pre_norm: see the module.
+    pre_norm: see the module; position_init: see :class:`~pixlm.models.document.positions.PositionInit`.
     """
 
     model_type = "page-vit"
     pre_norm: bool = False
+    position_init: str = PositionInit.NORMAL
 
     @property
     def side(self) -> int:
@@ -45,6 +48,11 @@ class PageVisionModel(ViTModel):
             )
             self.layernorm_pre = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
             self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if module is self.embeddings and wants_sincos(self.config):
+            start_grid(self.embeddings.position_embeddings, self.grid)
 
     def forward(self, pixel_values: Tensor, **_: Any) -> Any:
         """Raises ValueError for pixels that are not whole patches or of another number of channels."""

@@ -13,6 +13,9 @@ from torch.nn import functional as F
 
 from pixlm.errors import UsageError
 
+# Tables are built where the caller is not: models are created on the meta device and initialised later.
+_CPU = torch.device("cpu")
+
 
 def sincos_table(num_patches: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """Fixed 2-D sin-cos positions [1, num_patches + 1, width] in float32, on the CPU.
@@ -32,18 +35,19 @@ def sincos_table(num_patches: int, width: int, dtype: torch.dtype = torch.float6
         raise UsageError(
             f"sin-cos positions need a width that is a multiple of 4, not {width}; choose another hidden size"
         )
-    quarter = width // 4
-    # Built where the caller is not: models are created on the meta device and initialised later.
-    device = torch.device("cpu")
-    omega = 1.0 / 10000 ** (torch.arange(quarter, dtype=dtype, device=device) / quarter)
     side = math.isqrt(max(num_patches - 1, 0)) + 1
-    index = torch.arange(num_patches, device=device)
-    halves = []
-    for coordinate in (index % side, index // side):
-        angle = coordinate.to(dtype)[:, None] * omega
-        halves += [angle.sin(), angle.cos()]
-    table_ND = torch.cat(halves, dim=1).float()
+    index = torch.arange(num_patches, device=_CPU)
+    table_ND = torch.cat([waves(index % side, width // 2, dtype), waves(index // side, width // 2, dtype)], dim=1)
     return torch.cat([table_ND.new_zeros(1, width), table_ND])[None]
+
+
+def waves(places: Tensor, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Sines, then cosines, of places [N] on the CPU, at wavelengths from 2 pi up to some 10,000 times that: float32
+    [N, width] (Vaswani et al. 2017, section 3.5). ``width`` is even."""
+    half = width // 2
+    omega = 1.0 / 10000 ** (torch.arange(half, dtype=dtype, device=_CPU) / half)
+    angle = places.to(dtype)[:, None] * omega
+    return torch.cat([angle.sin(), angle.cos()], dim=1).float()
 
 
 def positions_for(table: Tensor, grid: tuple[int, int], mode: str | None) -> Tensor:
