@@ -9,6 +9,7 @@ import pytest
 
 import pixlm as package
 from pixlm.cli import VERBS
+from pixlm.training.config import read_settings
 
 POS = ("finetune", "pos", "--model", "pixel-nano", "--train.max-steps", "1")
 
@@ -159,6 +160,7 @@ def test_configuration_files(pixlm, texts, tmp_path):
         ("train: 3", "train is a group of settings, not 3"),
         ("just words", "holds no settings"),
         ("a: [1", "not YAML"),
+        ("seed: 1\ntrain:\n  max_steps: 2\n  max_steps: 3\n", "'max_steps' twice"),
         ("command: finetune pos", "is the configuration of pixlm finetune pos, not of pixlm pretrain"),
     ):
         path.write_text(content)
@@ -173,6 +175,45 @@ def test_configuration_files(pixlm, texts, tmp_path):
     assert code == 2
     assert "no such file (--config)" in one_line(error)
     assert not output.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="needs a device without end")
+def test_settings_without_end(pixlm):
+    code, _, error = pixlm("pretrain", "--config", "/dev/zero")
+    assert code == 2
+    assert "/dev/zero: larger than 10 MB" in one_line(error)
+
+
+def test_settings_merge_keys_of_others(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+    assert read_settings(path)["b"] == {"x": 1, "y": 3}
+
+
+@pytest.mark.parametrize("name", ["a\\0b", "a\\ud800b"])
+def test_outputs_that_no_folder_can_be_called(pixlm, texts, tmp_path, name):
+    path = tmp_path / "c.yaml"
+    path.write_text(f'output: "{name}"\n')
+    code, _, error = pixlm("pretrain", "--config", path, "--model", "pixel-nano", "--data", texts)
+    assert code == 2
+    assert "holds characters that no name of a folder can have" in one_line(error)
+
+
+def test_names_longer_than_the_system_takes(pixlm):
+    code, _, error = pixlm(*POS, "--data", "x" * 5000, "--output", "o")
+    assert code == 2
+    assert len(one_line(error)) < 2000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_data_that_are_no_files(pixlm, tmp_path):
+    os.mkfifo(tmp_path / "pipe.conllu")
+    (tmp_path / "link.conllu").symlink_to("link.conllu")
+    for flag in ("--data", "--data.train"):
+        for name, reason in (("pipe", "is a pipe or a device"), ("link", "is a link that leads nowhere")):
+            code, _, error = pixlm(*POS, flag, tmp_path / f"{name}.conllu", "--output", tmp_path / "o")
+            assert code == 2
+            assert f"{name}.conllu: {reason}" in one_line(error)
 
 
 def test_sizes_that_do_not_divide(pixlm, texts, tmp_path):

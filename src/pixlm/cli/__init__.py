@@ -7,6 +7,7 @@ time. A user's mistake never shows a traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import io
 import os
@@ -79,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("the GPU's memory is full; use a smaller --train.micro-batch-size (it changes no result)", 1)
     except OSError as error:
         # A full disk, a folder without permission: nobody's bug, and the message of the system says which file.
-        return _fail(f"{error.filename or 'file system'}: {error.strerror or error}", 1)
+        line = str(RunError(f"{error.filename or 'file system'}: {error.strerror or error}"))
+        return _fail(line, 2 if error.errno == errno.ENAMETOOLONG else 1)
     finally:
         warnings.formatwarning = usual
 

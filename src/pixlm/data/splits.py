@@ -155,7 +155,7 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
                     f"{root}: no data found; looked for {wanted}{also}; or name files with --data.train FILE ..."
                 )
         else:
-            raise UsageError(f"{root}: no such file or folder")
+            raise UsageError(f"{root}: {_why_not(root) or 'no such file or folder'}")
     for split, name in named.items():
         if name is not None:
             found[split] = _present(naming.named(name), naming, f" (--data.{split})")
@@ -165,9 +165,17 @@ def find(folder: str | None, named: Mapping[str, str | None], naming: Naming) ->
 def _present(paths: tuple[Path, ...], naming: Naming, flag: str) -> tuple[Path, ...]:
     for path in paths:
         if not path.is_file() and not naming.is_whole(path):
-            reason = "is a folder, not a file" if path.is_dir() else "no such file"
-            raise UsageError(f"{path}: {reason}{flag}")
+            raise UsageError(f"{path}: {_why_not(path) or 'no such file'}{flag}")
     return paths
+
+
+def _why_not(path: Path) -> str | None:
+    """Why something that is there is no file to read; ``None`` if nothing is there."""
+    if path.is_dir():
+        return "is a folder, not a file"
+    if path.exists():  # such as <(zcat file) in a shell
+        return "is a pipe or a device; data are read several times: write them to a file"
+    return "is a link that leads nowhere" if path.is_symlink() else None
 
 
 def is_saved(path: Path) -> bool:

@@ -18,6 +18,8 @@ from pixlm.settings import from_dict
 from pixlm.tasks.base import TaskOptions
 
 Config = TypeVar("Config")
+_LONGEST_FILE = 10_000_000
+"""Bytes of a file of settings."""
 
 
 @dataclass
@@ -401,9 +403,30 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+class _Loader(yaml.SafeLoader):
+    """``safe_load``, but a key that stands twice in a group is an error, as YAML 1.2 has it: which one was meant?"""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} twice", key.start_mark)
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
 def _load_yaml(path: Path) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:  # of a device without end, too, no more than settings can need
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise UsageError(f"{path}: larger than {_LONGEST_FILE // 10**6} MB: no file of settings (--config)")
+        loader = _Loader(content.decode())
+        try:
+            value = loader.get_single_data()
+        finally:
+            loader.dispose()
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file (--config)") from None
     except IsADirectoryError:

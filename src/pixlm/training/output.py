@@ -128,6 +128,12 @@ def prepare(config: RunConfig, command: str, sources: Sources) -> Output:
         raise UsageError(f"--seed {config.seed}: must be at least 0 and below 2**32")
     if not config.output:
         raise UsageError("no output folder given; name one with --output DIR")
+    try:
+        named = b"\0" not in os.fsencode(config.output)
+    except UnicodeEncodeError:
+        named = False
+    if not named:
+        raise UsageError(f"--output {config.output!r}: holds characters that no name of a folder can have")
     folder = Path(config.output).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder with --output DIR")
