@@ -319,8 +319,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=100, help="how many kills")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where to work; what differs is kept there")
+    parser.add_argument("--folder", type=Path, help="a new folder to work in; what differs is kept there")
     given = parser.parse_args()
+    if given.folder and given.folder.exists() and any(given.folder.iterdir()):
+        parser.error(f"{given.folder}: is not empty; name a new folder")
     folder = given.folder or Path(tempfile.mkdtemp(prefix="kill-run-"))
     folder.mkdir(parents=True, exist_ok=True)
     trials: list[Trial] = []
