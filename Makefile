@@ -46,10 +46,10 @@ release-check: install
 	$(BIN)/python scripts/check_release.py
 
 test-lowest:
-	$(PYTHON) scripts/test_versions.py lowest
+	$(PYTHON) scripts/try_versions.py lowest
 
 test-newest:
-	$(PYTHON) scripts/test_versions.py newest
+	$(PYTHON) scripts/try_versions.py newest
 
 bench: install
 	$(BIN)/python benchmarks/rendering.py

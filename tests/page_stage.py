@@ -229,7 +229,9 @@ class Stage:
                 words[place + 1] = SMALL.get(words[place + 1], words[place + 1])
             elif SMALLER.get(word) and words[0] != "reconstruct":
                 words[place + 1] = SMALLER[word]  # type: ignore[assignment]
-        if words[0] == "bench":  # its budgets are of 1,000 steps and more; the last of equal flags counts
+        if words[:2] == ["bench", "documents"]:
+            words += ["--pages", "2"]
+        elif words[0] == "bench":  # its budgets are of 1,000 steps and more; the last of equal flags counts
             words += ["--steps", "2", "--batch-size", "4"]
         if words[0] == "prerender":
             words += ["--render.max-seq-length", "64"]

@@ -10,7 +10,6 @@ import pytest
 from command_lines import ROOT
 
 
-@pytest.mark.slow
 def test_the_site_is_built_without_warnings(tmp_path):
     pytest.importorskip("mkdocs")
     done = subprocess.run(

@@ -1,8 +1,8 @@
-"""The tests with the lowest, or the newest, versions that pyproject.toml allows: python scripts/test_versions.py lowest
+"""The tests with the lowest, or the newest, versions that pyproject.toml allows: python scripts/try_versions.py lowest
 
     make test-lowest    # transformers, uharfbuzz and datasets at their lower bounds
     make test-newest    # everything as new as the bounds allow
-    python scripts/test_versions.py lowest tests/models tests/data -x     # what follows goes to pytest
+    python scripts/try_versions.py lowest tests/models tests/data -x     # what follows goes to pytest
 
 Beside the torch of constraints.txt. Makes an environment, .venv-lowest or .venv-newest, prints what it found, and runs
 the tests in it.
