@@ -385,7 +385,11 @@ def test_damaged_configurations_are_named(content, folder):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"hidden_size": "wide"}, {"image_size": None}, {"patch_size": 0}, {"mask_ratio": 3}]
+    "fields",
+    [
+        *({"hidden_size": "wide"}, {"image_size": None}, {"patch_size": 0}, {"mask_ratio": 3}),
+        *({"hidden_size": 0}, {"hidden_size": -8}, {"num_hidden_layers": 10**7}),
+    ],
 )
 def test_nonsense_in_configurations(fields, folder):
     edit_config(folder, **fields)

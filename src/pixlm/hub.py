@@ -94,6 +94,11 @@ CLASSES: dict[str, type[PreTrainedModel]] = {
 _MODEL_TYPES = ("pixel", "vit_mae")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _RENDERER_FILES = ("text_renderer_config.json", "*.ttf", "*.otf", "*.ttc")
+_SIZES = {
+    **dict.fromkeys(("hidden_size", "intermediate_size", "num_attention_heads"), (1, 1_000_000)),
+    **dict.fromkeys(("num_hidden_layers", "decoder_num_hidden_layers"), (0, 1_000)),
+}
+"""Of a PIXEL configuration: what is beyond would crash, or take hours to build before the weights are looked at."""
 _PAGE_FILES = (PAGE_FILE, PREPROCESSOR_FILE)
 
 Model = TypeVar("Model", bound=PreTrainedModel)
@@ -399,6 +404,10 @@ def _read_config(folder: Path, overrides: dict[str, Any]) -> PretrainedConfig:
             return token_config(model_type, fields)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
+    for name, (least, most) in _SIZES.items():
+        value = fields.get(name, most)
+        if type(value) is not int or not least <= value <= most:
+            raise UsageError(f"{path}: {name} must be a whole number from {least} to {most:,}, not {value!r:.80}")
     try:
         return PixelConfig(**fields)
     except UsageError as error:

@@ -124,6 +124,14 @@ def test_a_run_writes_trees(treebank, tmp_path, pixlm):
             assert ours[:6] + ours[8:] == theirs[:6] + theirs[8:]
         else:
             assert before == after
-    code, shown, error = pixlm("predict", "parsing", "--model", output, "--text", "Trời đẹp quá !")
+    code, _, error = pixlm(
+        "predict", "parsing", "--model", output, "--text", "Trời đẹp quá !", "--output", tmp_path / "p"
+    )
     assert code == 0, error
-    assert json.loads(shown.splitlines()[0])["words"] == ["Trời", "đẹp", "quá", "!"]
+    assert json.loads((tmp_path / "p" / "predictions.jsonl").read_text(encoding="utf-8"))["words"] == [
+        "Trời",
+        "đẹp",
+        "quá",
+        "!",
+    ]
+    assert (tmp_path / "p" / "predictions.conllu").read_text(encoding="utf-8").startswith("1\tTrời\t_\t_\t_\t_\t")

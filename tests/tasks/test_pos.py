@@ -125,6 +125,14 @@ def test_predict_needs_no_labels(run, treebank, tmp_path, pixlm):
     assert (tmp_path / "p" / "predictions.conllu").read_bytes() == (run / "predictions.conllu").read_bytes()
 
 
+def test_predictions_for_words_of_no_file_are_written(run, tmp_path, pixlm):
+    code, _, error = pixlm("predict", "pos", "--model", run, "--text", "Trời đẹp !", "--output", tmp_path / "p")
+    assert code == 0, error
+    rows = [line.split("\t") for line in (tmp_path / "p" / "predictions.conllu").read_text("utf-8").splitlines()[:-1]]
+    assert [(len(row), *row[:2]) for row in rows] == [(10, "1", "Trời"), (10, "2", "đẹp"), (10, "3", "!")]
+    assert {row[3] for row in rows} <= {*conllu.UPOS, "_"}
+
+
 def test_models_that_cannot_tag_are_refused(run, treebank, tmp_path, pixlm):
     from pixlm import hub
     from pixlm.models import PixelForPreTraining, PixelForTokenClassification

@@ -111,6 +111,13 @@ def _sentence(lines: Sequence[tuple[int, str]]) -> Sentence:
     )
 
 
+def of_words(id: str, words: Sequence[str]) -> Sentence:
+    """A sentence that comes from no file: ``words`` with nothing said about them."""
+    raw = ["\t".join((str(number), word, *"________")) for number, word in enumerate(words, start=1)]
+    empty = ["_"] * len(words)
+    return Sentence(id, list(words), empty, list(range(1, len(words) + 1)), raw, empty, empty)
+
+
 def with_upos(sentence: Sentence, tags: Sequence[str | None]) -> str:
     """The sentence as CoNLL-U text with ``tags`` in its UPOS column; None becomes "_" (not predicted)."""
     return _with_columns(sentence, {3: [tag if tag is not None else "_" for tag in tags]})

@@ -195,8 +195,8 @@ def _attachment(pairs: Sequence[tuple[TreeExample, Parse]]) -> dict[str, float]:
 
 
 def _write_trees(predictions: Sequence[TreePrediction], path: Path) -> None:
-    sentences = (conllu.with_tree(p.example.source, p.value.heads, p.value.relations) for p in predictions)
-    files.write_text(path, "".join(sentences))
+    given = ((p.example.source or conllu.of_words(p.example.id, p.example.words), p.value) for p in predictions)
+    files.write_text(path, "".join(conllu.with_tree(sentence, tree.heads, tree.relations) for sentence, tree in given))
 
 
 PARSING = Parsing(

@@ -190,7 +190,8 @@ def usable_starts(code: Encoded, width: int) -> list[int]:
 
 
 def _write_upos(predictions: Sequence[WordPrediction], path: Path) -> None:
-    files.write_text(path, "".join(conllu.with_upos(p.example.source, p.value) for p in predictions))
+    given = ((p.example.source or conllu.of_words(p.example.id, p.example.words), p.value) for p in predictions)
+    files.write_text(path, "".join(conllu.with_upos(sentence, tags) for sentence, tags in given))
 
 
 POS = WordLabelling(
