@@ -23,8 +23,11 @@ from pixlm.data import cache
 from pixlm.data.cache import Request, cached
 from pixlm.data.encoders import RenderedText
 from pixlm.data.pages.shards.index import _unpacked
+from pixlm.data.tokenizer_files import load_tokenizer
 from pixlm.errors import PixlmError, UsageError
 from pixlm.models import PixelForPreTraining, preset
+from pixlm.models.document import PaliModel, take_part
+from pixlm.models.document.config import document_preset
 
 SMALL = (
     *("--model", "pixel-nano", "--render.max-seq-length", "63", "--train.batch-size", "4", "--train.max-steps", "2"),
@@ -183,3 +186,40 @@ def test_members_of_archives(canary, tmp_path, pixlm):
         code, _, error = pixlm("finetune", "ocr", "--model", "donut-tiny", "--data", path, "--output", output)
         assert code in (1, 2), name
         assert error.splitlines()[-1].startswith("pixlm: "), name
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.safetensors", "pytorch_model.bin"])
+def test_parts_of_models_of_pages(name, canary, tmp_path):
+    """What --page.vision and --page.text name."""
+    model = PaliModel(document_preset("pali-tiny"))
+    (tmp_path / "config.json").write_text('{"model_type": "vit"}')
+    (tmp_path / name).write_bytes(canary)
+    for which in ("vision", "text"):
+        with pytest.raises(UsageError):
+            take_part(model, which, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"])
+def test_tokenizers(name, canary, tmp_path):
+    (tmp_path / name).write_bytes(canary)
+    text = document_preset("pali-tiny").text_config
+    with pytest.raises(UsageError, match=r"its tokenizer (cannot be read|has no tokens)") as error:
+        load_tokenizer(tmp_path, text)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("model_type", ["donut-tiny", "pix2struct-tiny", "pali-tiny", "pixel", "bert"])
+def test_weights_that_are_pickles(model_type, canary, tmp_path, pixlm):
+    folder = tmp_path / "model"
+    if model_type.endswith("-tiny"):
+        document_preset(model_type).save_pretrained(folder)
+    else:
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    (folder / "pytorch_model.bin").write_bytes(canary)
+    with pytest.raises(PixlmError) as error:
+        library.load(str(folder))
+    assert "\n" not in str(error.value)
+    code, _, said = pixlm("convert", "--model", folder, "--output", tmp_path / "converted")
+    assert code in (1, 2)
+    assert said.splitlines()[-1].startswith("pixlm: ")

@@ -61,7 +61,11 @@ def load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenize
         raise UsageError(f"{folder}: {type(tokenizer).__name__} keeps no offsets; a tokenizer.json is needed")
     if tokenizer.pad_token_id is None:
         raise UsageError(f"{folder}: its tokenizer has no padding token, so texts cannot be put into batches")
-    highest = max(tokenizer.get_vocab().values(), default=0)
+    known = tokenizer.get_vocab()
+    # What transformers makes of a damaged file has its special tokens, and perhaps the mark of a word's beginning.
+    if len(set(known) - set(tokenizer.all_special_tokens)) < 2:
+        raise UsageError(f"{folder}: its tokenizer has no tokens but special ones; is a file damaged?")
+    highest = max(known.values(), default=0)
     if highest >= config.vocab_size:
         raise UsageError(f"{folder}: its tokenizer has a token {highest}, but the model has only {config.vocab_size}")
     try:
