@@ -331,7 +331,7 @@ def load_finetuned(task_name: str, model_name: str, options: TaskOptions | None 
     trained_for = getattr(model_config, "finetuning_task", None)
     model_class = head_class(model_config.model_type, (learnt or task).head)
     if hub.class_of(model_config) is not model_class or learnt is None:
-        instead = f", but for {trained_for}" if trained_for else ""
+        instead = f", but for {trained_for}" if trained_for not in (None, task.name) else ""
         raise UsageError(
             f"{model_name} was not fine-tuned for {task.name}{instead}; see pixlm finetune {task.name} --help"
         )
