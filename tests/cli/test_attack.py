@@ -93,7 +93,7 @@ def test_sweep(tagger, treebank, tmp_path, pixlm):
 def test_a_model_sees_the_attacked_text_and_the_other_font(tagger, treebank):
     from pixlm.robustness import Attacker
     from pixlm.robustness.sweep import _attack, _mixed, _uncovered, _with_font
-    from pixlm.training.finetune import load_finetuned
+    from pixlm.training.finetuned import load_finetuned
 
     model = load_finetuned("pos", str(tagger))
     (path,) = treebank.glob("*-ud-dev.conllu")

@@ -98,7 +98,7 @@ def test_the_functions_are_called_in_this_order(tagger, command, pixlm):
 
 def test_what_the_walk_says_is_there(tagger, command):
     """Its numbers: guess, cells, patches, word starts, batch, logits."""
-    from pixlm.training.finetune import load_finetuned
+    from pixlm.training.finetuned import load_finetuned
 
     found = load_finetuned("pos", str(tagger))
     example = found.task.example(command[-1], "1")

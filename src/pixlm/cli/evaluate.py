@@ -11,7 +11,7 @@ from pixlm.errors import UsageError
 from pixlm.tasks import find_task
 from pixlm.tasks.base import TaskOptions
 from pixlm.training.config import DataConfig, RenderConfig
-from pixlm.training.finetune import evaluate_model
+from pixlm.training.finetuned import evaluate_model
 
 
 @dataclass

@@ -19,7 +19,7 @@ from pixlm.tasks import find_task
 from pixlm.tasks.base import TaskOptions
 from pixlm.tasks.documents import DocumentTask
 from pixlm.tasks.documents.task import pages_of
-from pixlm.training.finetune import predict
+from pixlm.training.finetuned import predict
 
 
 @dataclass

@@ -21,7 +21,7 @@ from pixlm.robustness.attacks import Target
 from pixlm.robustness.curve import draw_curves
 from pixlm.robustness.examples import Part, attacked_example
 from pixlm.training.config import DataConfig
-from pixlm.training.finetune import FinetunedModel, model_and_examples
+from pixlm.training.finetuned import FinetunedModel, model_and_examples
 
 RESULTS = "attack.json"
 CURVES = "attack.png"

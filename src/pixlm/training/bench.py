@@ -30,7 +30,8 @@ from pixlm.tasks import find_task
 from pixlm.tasks.base import Task
 from pixlm.training.config import DataConfig, FinetuneConfig, RenderConfig, TrainConfig
 from pixlm.training.cost import COST, Cost, mean_cost, measured
-from pixlm.training.finetune import Results, settle
+from pixlm.training.finetune import settle
+from pixlm.training.finetuned import Results
 from pixlm.training.output import finished
 from pixlm.training.seeds import parse_seeds
 

@@ -23,7 +23,7 @@ from pixlm.data.pages.synthetic.texts import find_texts
 from pixlm.data.pages.synthetic.wear import KINDS, Wear
 from pixlm.errors import UsageError
 from pixlm.training.bench import REPORT, by_name
-from pixlm.training.finetune import FinetunedModel, load_finetuned
+from pixlm.training.finetuned import FinetunedModel, load_finetuned
 
 TASK = "ocr"
 NOISES = {

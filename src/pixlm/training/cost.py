@@ -14,7 +14,8 @@ import torch
 from pixlm import files
 from pixlm.data.encoders import Text, said
 from pixlm.training.config import FinetuneConfig
-from pixlm.training.finetune import FinetunedModel, Results, finetune, load_finetuned, sources
+from pixlm.training.finetune import finetune
+from pixlm.training.finetuned import FinetunedModel, Results, load_finetuned, sources
 
 COST = "cost.json"
 _ENCODED = 500  # examples whose units are counted

@@ -12,7 +12,8 @@ from pixlm.models.heads import Head
 from pixlm.tasks import TASKS, find_task
 from pixlm.tasks.base import Task
 from pixlm.training.config import DataConfig, PretrainConfig
-from pixlm.training.finetune import Results, learn, read_splits
+from pixlm.training.finetune import learn, read_splits
+from pixlm.training.finetuned import Results
 
 OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
     "ocr": ("ocr", {}),

@@ -15,7 +15,8 @@ from pathlib import Path
 from pixlm import files
 from pixlm.errors import UsageError
 from pixlm.training.config import FinetuneConfig
-from pixlm.training.finetune import Results, finetune, settle
+from pixlm.training.finetune import finetune, settle
+from pixlm.training.finetuned import Results
 from pixlm.training.launch import is_main_process
 from pixlm.training.output import METRICS, finished
 
