@@ -120,7 +120,7 @@ def test_a_run_whose_worker_is_killed_goes_on(texts, tmp_path, pixlm, monkeypatc
     assert not multiprocessing.active_children()
     code, out, _ = pixlm(*pretrain(texts, output))
     assert code == 0
-    assert "resuming from checkpoint-2" in out
+    assert "resuming from checkpoint-" in out
     for name in ("model.safetensors", "metrics.json"):
         assert files.sha256(output / name) == files.sha256(tmp_path / "straight" / name)
 
